@@ -1,0 +1,62 @@
+# Each target does its own set-up: on a fresh machine `make run` and `make test` need Python 3.11 or newer and no more.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+SETUP := setup.cfg setup.py pyproject.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help run test unit lint types check thrift clean
+
+help:  ## what there is to make
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
+
+run: $(VENV)/.run  ## start the daemon on the embedded store (TWISTD_ARGS="--port 7001" for options)
+	$(BIN)/twistd -n --pidfile= tasks $(TWISTD_ARGS)
+
+test: $(VENV)/.test  ## every test, with a real mongod (PYTEST_ARGS="-k name" for some)
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+unit: $(VENV)/.test  ## the tests that need no socket, process or database: seconds
+	$(BIN)/python -m pytest tests/unit $(PYTEST_ARGS)
+
+lint: $(VENV)/.lint  ## style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.lint  ## types
+	$(BIN)/mypy
+
+check: lint types test  ## what CI runs
+
+# The compiler reads our own IDL less one default. "optional string name = ''" makes generated code answer "" for a
+# name that was not sent, and upsert has to know the two apart. A default is never on the wire, so clients that are
+# generated from tasks.thrift itself notice nothing. Needs Debian's thrift-compiler.
+thrift:  ## write twisted_tasks/gen again from tasks.thrift
+	rm -rf build/thrift && mkdir -p build/thrift
+	sed 's/optional string name = ""/optional string name/' tasks.thrift > build/thrift/tasks.thrift
+	thrift --gen py:twisted -out build/thrift build/thrift/tasks.thrift
+	rm -rf twisted_tasks/gen/tasks
+	cp -r build/thrift/twisted_tasks/gen/tasks twisted_tasks/gen/tasks
+	rm twisted_tasks/gen/tasks/Tasks-remote
+
+clean:  ## forget the virtual environment and everything built
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# "compat" puts the checkout itself on the path: the default editable install hides twisted/plugins from Twisted.
+EDITABLE := --config-settings editable_mode=compat -e
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: $(SETUP) | $(VENV)/bin/python
+	$(BIN)/pip install --quiet $(EDITABLE) .
+	touch $@
+
+$(VENV)/.test: $(SETUP) | $(VENV)/bin/python
+	$(BIN)/pip install --quiet $(EDITABLE) '.[test]'
+	touch $@
+
+$(VENV)/.lint: $(SETUP) | $(VENV)/bin/python
+	$(BIN)/pip install --quiet $(EDITABLE) '.[test,lint]'
+	touch $@
