@@ -119,7 +119,7 @@ class ListQuery(NamedTuple):
 
 
 def valid_user_id(user_id: str | None) -> str:
-    """Return the user id, or raise InvalidArgument when it is absent, empty, too long or holds a NUL."""
+    """Return the user id, or raise InvalidArgument when it is absent, empty, too long, holds a NUL or is no Unicode."""
     if not user_id:
         raise InvalidArgument("userId is missing")
     return _valid_text("userId", user_id, USER_ID_MAX)
@@ -135,21 +135,19 @@ def valid_task_id(task_id: str | None) -> str:
 
 
 def valid_name(name: str) -> str:
-    """Return the name, or raise InvalidArgument when it is too long or holds a NUL. It may be empty."""
+    """Return the name, or raise InvalidArgument when it is too long, holds a NUL or is no Unicode. It may be empty."""
     return _valid_text("name", name, NAME_MAX)
 
 
 def valid_key(key: str) -> str:
-    """Return the idempotency key, or raise InvalidArgument when it is empty, too long or holds a NUL."""
+    """Return the idempotency key, or raise InvalidArgument when it is empty, too long, holds a NUL or is no Unicode."""
     if not key:
         raise InvalidArgument("key is empty: leave it out, or give 1 to 128 characters")
     return _valid_text("key", key, KEY_MAX)
 
 
-def valid_limit(limit: int | None) -> int:
-    """Return how many tasks a page holds, PAGE_DEFAULT when absent; raise InvalidArgument outside 1..PAGE_MAX."""
-    if limit is None:
-        return PAGE_DEFAULT
+def valid_limit(limit: int) -> int:
+    """Return how many tasks a page holds, or raise InvalidArgument outside 1..PAGE_MAX."""
     if not 1 <= limit <= PAGE_MAX:
         raise InvalidArgument(f"limit is not within 1 to {PAGE_MAX}")
     return limit
@@ -160,6 +158,11 @@ def _valid_text(what: str, text: str, limit: int) -> str:
         raise InvalidArgument(f"{what} is longer than {limit} characters")
     if "\0" in text:
         raise InvalidArgument(f"{what} holds a NUL character")
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:  # half of a surrogate pair, as JSON can spell it: no store can keep it
+            raise InvalidArgument(f"{what} is not valid Unicode") from None
     return text
 
 

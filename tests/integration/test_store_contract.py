@@ -1,0 +1,285 @@
+"""What every task store does, whatever it is made of."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import pytest_twisted
+from bson import ObjectId
+from twisted.internet import reactor
+from zope.interface.verify import verifyObject
+
+from tests.stores import STORES
+from twisted_tasks.model import ListQuery, Position, StoreUnavailable, Task, TaskChange, TaskNotFound, TaskRef
+from twisted_tasks.ops.clock import MonotonicClock
+from twisted_tasks.storage.interface import ITaskStore
+
+MORNING = datetime(2026, 11, 23, 10, 15, 30, 123000, tzinfo=UTC)
+FIRST_DATE = datetime(1, 1, 1, tzinfo=UTC)
+LAST_DATE = datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=UTC)
+CLOCK = MonotonicClock(reactor)
+USERS = itertools.count(1)
+
+
+def soon() -> float:
+    """A deadline that a healthy store meets."""
+    return CLOCK.seconds() + 30
+
+
+def new_task(user: str, name: str = "tea", minutes: int = 0, done: bool = False) -> Task:
+    return Task(str(ObjectId()), user, name, MORNING + timedelta(minutes=minutes), done)
+
+
+def ref(task: Task, user: str | None = None) -> TaskRef:
+    return TaskRef(task.id, user or task.user_id)
+
+
+@pytest_twisted.async_yield_fixture(params=STORES)
+async def store(request: pytest.FixtureRequest) -> Any:
+    make: Callable[[pytest.FixtureRequest, Any], ITaskStore] = request.param
+    store = make(request, CLOCK)
+    await store.open()
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def user() -> str:
+    """Somebody nobody has heard of: the stores may be shared between tests."""
+    return f"user {next(USERS)} {ObjectId()}"
+
+
+def test_provides_the_interface(store: ITaskStore) -> None:
+    """It has every operation the interface names."""
+    assert verifyObject(ITaskStore, store)
+
+
+@pytest_twisted.ensureDeferred
+async def test_ping(store: ITaskStore) -> None:
+    """A store that works says so."""
+    assert await store.ping(soon()) is None
+
+
+@pytest_twisted.ensureDeferred
+async def test_nothing_asked(store: ITaskStore) -> None:
+    """A batch of nothing has no outcomes."""
+    for operation in (store.add, store.update, store.get, store.remove, store.find):
+        assert await operation([], soon()) == []
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.parametrize("name", ["", "tea", "Grüße, 世界 🫖", "x" * 4096, "'; DROP TABLE tasks --", "$set", "a.b\n\t"])
+async def test_add_and_get(store: ITaskStore, user: str, name: str) -> None:
+    """A task comes back as it was added, to the millisecond."""
+    task = new_task(user, name, done=True)
+    assert await store.add([task], soon()) == [task]
+    assert await store.get([ref(task)], soon()) == [task]
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.parametrize(
+    "moment", [datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=UTC)]
+)
+async def test_any_date(store: ITaskStore, user: str, moment: datetime) -> None:
+    """Every date that Python knows is kept."""
+    task = new_task(user)._replace(created_on=moment)
+    await store.add([task], soon())
+    assert await store.get([ref(task)], soon()) == [task]
+
+
+@pytest_twisted.ensureDeferred
+async def test_add_again(store: ITaskStore, user: str) -> None:
+    """Adding an id that is there answers with the task as it is, and changes nothing."""
+    task = new_task(user)
+    await store.add([task], soon())
+    (changed,) = await store.update([TaskChange(task.id, user, "coffee", True)], soon())
+    again = task._replace(name="water", created_on=MORNING + timedelta(days=1))
+    assert await store.add([again], soon()) == [changed]
+    assert await store.find([ListQuery(user)], soon()) == [[changed]]
+
+
+@pytest_twisted.ensureDeferred
+async def test_add_an_id_of_another_user(store: ITaskStore, user: str) -> None:
+    """An id that is another user's cannot be added, and says nothing of that user's task."""
+    task = new_task(user)
+    await store.add([task], soon())
+    (outcome,) = await store.add([task._replace(user_id=user + "'s neighbour")], soon())
+    assert isinstance(outcome, TaskNotFound)
+    assert await store.get([ref(task)], soon()) == [task]
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.parametrize("name", [None, "", "coffee"])
+@pytest.mark.parametrize("done", [None, False, True])
+async def test_update(store: ITaskStore, user: str, name: str | None, done: bool | None) -> None:
+    """An update sets what is given, leaves the rest, and answers with the task as it then is."""
+    task = new_task(user, done=done is False)
+    await store.add([task], soon())
+    expected = task._replace(
+        name=task.name if name is None else name,
+        done=task.done if done is None else done,
+    )
+    assert await store.update([TaskChange(task.id, user, name, done)], soon()) == [expected]
+    assert await store.get([ref(task)], soon()) == [expected]
+
+
+@pytest_twisted.ensureDeferred
+async def test_update_to_what_it_is(store: ITaskStore, user: str) -> None:
+    """Setting what is already so is no error."""
+    task = new_task(user)
+    await store.add([task], soon())
+    assert await store.update([TaskChange(task.id, user, task.name, task.done)], soon()) == [task]
+
+
+@pytest_twisted.ensureDeferred
+async def test_remove(store: ITaskStore, user: str) -> None:
+    """A removed task is gone, and removing it again finds nothing."""
+    task, other = new_task(user), new_task(user)
+    await store.add([task, other], soon())
+    assert await store.remove([ref(task)], soon()) == [None]
+    outcomes = await store.get([ref(task), ref(other)], soon())
+    assert isinstance(outcomes[0], TaskNotFound)
+    assert outcomes[1] == other
+    (again,) = await store.remove([ref(task)], soon())
+    assert isinstance(again, TaskNotFound)
+
+
+@pytest_twisted.ensureDeferred
+async def test_add_after_remove(store: ITaskStore, user: str) -> None:
+    """The id of a removed task is free again."""
+    task = new_task(user)
+    await store.add([task], soon())
+    await store.remove([ref(task)], soon())
+    again = task._replace(name="again")
+    assert await store.add([again], soon()) == [again]
+
+
+@pytest_twisted.ensureDeferred
+async def test_another_users_task(store: ITaskStore, user: str) -> None:
+    """A task of another user is not found by any operation, and is unchanged."""
+    task = new_task(user)
+    await store.add([task], soon())
+    other = user + " not"
+    outcomes = [
+        *await store.get([ref(task, other)], soon()),
+        *await store.update([TaskChange(task.id, other, "mine", True)], soon()),
+        *await store.update([TaskChange(task.id, other, None, None)], soon()),
+        *await store.remove([ref(task, other)], soon()),
+    ]
+    assert [type(outcome) for outcome in outcomes] == [TaskNotFound] * 4
+    assert await store.find([ListQuery(other), ListQuery(user)], soon()) == [[], [task]]
+
+
+@pytest_twisted.ensureDeferred
+async def test_outcomes_are_per_item(store: ITaskStore, user: str) -> None:
+    """In a batch each item has its own outcome, in the order given, and a failed one takes none along."""
+    tasks = [new_task(user, str(number), number) for number in range(5)]
+    await store.add([tasks[1]], soon())
+    added = await store.add([*tasks, tasks[0]._replace(id=tasks[1].id, user_id="somebody else")], soon())
+    assert added[:5] == tasks
+    assert isinstance(added[5], TaskNotFound)
+
+    missing = new_task(user)
+    changes = [TaskChange(task.id, user, task.name + "!", None) for task in (tasks[3], missing, tasks[0])]
+    updated = await store.update(changes, soon())
+    assert isinstance(updated[1], TaskNotFound)
+    assert [updated[0], updated[2]] == [tasks[3]._replace(name="3!"), tasks[0]._replace(name="0!")]
+
+    found = await store.get([ref(tasks[4]), ref(missing), ref(tasks[2]), ref(tasks[4])], soon())
+    assert isinstance(found[1], TaskNotFound)
+    assert [found[0], found[2], found[3]] == [tasks[4], tasks[2], tasks[4]]
+
+    removed = await store.remove([ref(tasks[4]), ref(missing), ref(tasks[2], "somebody else")], soon())
+    assert removed[0] is None
+    assert [type(outcome) for outcome in removed[1:]] == [TaskNotFound] * 2
+    assert isinstance((await store.get([ref(tasks[2])], soon()))[0], Task)
+
+
+@pytest_twisted.ensureDeferred
+async def test_many_at_once(store: ITaskStore, user: str) -> None:
+    """A large batch keeps the order of its items."""
+    tasks = [new_task(f"{user}/{number % 7}", str(number), number) for number in range(300)]
+    assert await store.add(tasks, soon()) == tasks
+    assert await store.get([ref(task) for task in reversed(tasks)], soon()) == tasks[::-1]
+    changes = [TaskChange(task.id, task.user_id, None, True) for task in tasks]
+    assert await store.update(changes, soon()) == [task._replace(done=True) for task in tasks]
+    assert await store.remove([ref(task) for task in tasks], soon()) == [None] * 300
+
+
+@pytest_twisted.ensureDeferred
+async def test_newest_first(store: ITaskStore, user: str) -> None:
+    """A list is newest first, ties by id with the greater one first, and holds one user's tasks only."""
+    tasks = [new_task(user, str(number), number // 3) for number in range(12)]
+    await store.add([*tasks[6:], *tasks[:6], new_task(user + "2")], soon())
+    expected = sorted(tasks, key=lambda task: (task.created_on, task.id), reverse=True)
+    assert await store.find([ListQuery(user)], soon()) == [expected]
+
+
+@pytest_twisted.ensureDeferred
+async def test_lists_of_several_users(store: ITaskStore, user: str) -> None:
+    """Queries of one batch are answered as if each were alone, repeated ones too."""
+    lists = {f"{user}/{who}": [new_task(f"{user}/{who}", minutes=-n) for n in range(who)] for who in range(4)}
+    await store.add([task for tasks in lists.values() for task in tasks], soon())
+    users = [f"{user}/{who}" for who in (3, 0, 1, 3, 2)]
+    assert await store.find([ListQuery(one) for one in users], soon()) == [lists[one] for one in users]
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.parametrize("done", [None, False, True])
+async def test_pages(store: ITaskStore, user: str, done: bool | None) -> None:
+    """Pages cut the list at a limit and go on after a place in it, ties and filter included."""
+    tasks = [new_task(user, str(number), number // 4, done=number % 3 == 0) for number in range(25)]
+    await store.add(tasks, soon())
+    wanted = sorted(
+        (task for task in tasks if done is None or task.done == done),
+        key=lambda task: (task.created_on, task.id),
+        reverse=True,
+    )
+    read: list[Task] = []
+    after = None
+    while True:
+        (page,) = await store.find([ListQuery(user, 2, after, done)], soon())
+        assert len(page) <= 2
+        read += page
+        if len(page) < 2:
+            break
+        after = Position(page[-1].created_on, page[-1].id)
+    assert read == wanted
+    (rest,) = await store.find([ListQuery(user, None, Position(wanted[0].created_on, wanted[0].id), done)], soon())
+    assert rest == wanted[1:]
+
+
+@pytest_twisted.ensureDeferred
+async def test_pages_beside_lists(store: ITaskStore, user: str) -> None:
+    """Lists and pages may share a batch."""
+    tasks = [new_task(user, minutes=-number) for number in range(4)]
+    await store.add(tasks, soon())
+    queries = [ListQuery(user, 1), ListQuery(user), ListQuery(user, 2, Position(tasks[0].created_on, tasks[0].id))]
+    assert await store.find(queries, soon()) == [tasks[:1], tasks, tasks[1:3]]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_long_list(store: ITaskStore, user: str) -> None:
+    """A list longer than what a database answers in one piece is whole."""
+    tasks = [new_task(user, "x" * 1000, -number) for number in range(3000)]
+    for start in range(0, len(tasks), 500):
+        await store.add(tasks[start : start + 500], soon())
+    assert await store.find([ListQuery(user)], soon()) == [tasks]
+    assert await store.find([ListQuery(user, 1001)], soon()) == [tasks[:1001]]
+
+
+@pytest_twisted.ensureDeferred
+async def test_closed(store: ITaskStore, user: str) -> None:
+    """After close every operation fails as one on a store that is unavailable; closing again does nothing."""
+    await store.close()
+    for operation, items in (
+        (store.add, [new_task(user)]),
+        (store.find, [ListQuery(user)]),
+        (store.remove, [ref(new_task(user))]),
+    ):
+        with pytest.raises(StoreUnavailable):
+            await operation(items, soon())

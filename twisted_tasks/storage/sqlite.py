@@ -1,0 +1,308 @@
+"""Tasks in an SQLite file: the embedded store.
+
+The first half is SQL as functions of a cursor; the second is the store, which runs them in threads through
+`twisted.enterprise.adbapi`. One thread writes; others read, and since the file is in WAL mode they neither wait for
+the writer nor hold it up. `synchronous=FULL` makes every commit reach the disk before it is answered.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable, Sequence
+from importlib import resources
+from typing import Any, Protocol, TypeVar
+
+from twisted.enterprise import adbapi
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from twisted_tasks.model import (
+    DeadlineExceeded,
+    ListQuery,
+    StoreUnavailable,
+    Task,
+    TaskChange,
+    TaskNotFound,
+    TaskRef,
+    from_milliseconds,
+    to_milliseconds,
+)
+from twisted_tasks.storage.interface import ITaskStore, Outcome, StoreMisconfigured
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+# "TASK" in ASCII: what `file` and PRAGMA application_id know our files by.
+APPLICATION_ID = 0x5441534B
+
+_READERS = 2
+"""Reading threads. SQLite reads from memory most of the time, and Python runs one thread at once anyway: a second one
+keeps a short read from waiting behind a long one."""
+
+_COLUMNS = "id, user_id, name, created_on, done"
+_ONE = f"SELECT {_COLUMNS} FROM tasks WHERE id = ? AND user_id = ?"
+
+
+class _Cursor(Protocol):
+    """What the functions below need of a DB-API cursor, or of the transaction adbapi wraps around one."""
+
+    rowcount: int
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ...) -> Any: ...
+    def fetchone(self) -> Any: ...
+    def fetchall(self) -> list[Any]: ...
+
+
+def _task(row: tuple[str, str, str, int, int]) -> Task:
+    return Task(row[0], row[1], row[2], from_milliseconds(row[3]), bool(row[4]))
+
+
+def _get(cursor: _Cursor, ref: TaskRef) -> Outcome[Task]:
+    cursor.execute(_ONE, (ref.id, ref.user_id))
+    row = cursor.fetchone()
+    return TaskNotFound() if row is None else _task(row)
+
+
+def _add(cursor: _Cursor, task: Task) -> Outcome[Task]:
+    cursor.execute(
+        f"INSERT INTO tasks ({_COLUMNS}) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+        (task.id, task.user_id, task.name, to_milliseconds(task.created_on), task.done),
+    )
+    if cursor.rowcount == 1:
+        return task
+    return _get(cursor, TaskRef(task.id, task.user_id))
+
+
+def _update(cursor: _Cursor, change: TaskChange) -> Outcome[Task]:
+    if change.name is None and change.done is None:
+        return _get(cursor, TaskRef(change.id, change.user_id))
+    cursor.execute(
+        "UPDATE tasks SET name = coalesce(?, name), done = coalesce(?, done)"
+        f" WHERE id = ? AND user_id = ? RETURNING {_COLUMNS}",
+        (change.name, change.done, change.id, change.user_id),
+    )
+    row = cursor.fetchone()
+    return TaskNotFound() if row is None else _task(row)
+
+
+def _remove(cursor: _Cursor, ref: TaskRef) -> Outcome[None]:
+    cursor.execute("DELETE FROM tasks WHERE id = ? AND user_id = ?", ref)
+    return None if cursor.rowcount == 1 else TaskNotFound()
+
+
+def _find(cursor: _Cursor, query: ListQuery) -> Outcome[list[Task]]:
+    sql, parameters = f"SELECT {_COLUMNS} FROM tasks WHERE user_id = ?", [query.user_id]  # type: tuple[str, list[Any]]
+    if query.done is not None:
+        sql += " AND done = ?"
+        parameters.append(query.done)
+    if query.after is not None:
+        sql += " AND (created_on, id) < (?, ?)"
+        parameters += [to_milliseconds(query.after.created_on), query.after.id]
+    sql += " ORDER BY created_on DESC, id DESC"
+    if query.limit is not None:
+        sql += " LIMIT ?"
+        parameters.append(query.limit)
+    cursor.execute(sql, parameters)
+    return [_task(row) for row in cursor.fetchall()]
+
+
+def _steps() -> list[tuple[int, str]]:
+    """Return the schema's steps as (version it leads to, SQL), in order."""
+    files = resources.files("twisted_tasks.storage").joinpath("schema").iterdir()
+    found = [(re.fullmatch(r"(\d{4})_.*\.sql", file.name), file) for file in files]
+    return sorted((int(match[1]), file.read_text("utf-8")) for match, file in found if match)
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Bring the database to the schema's newest version; do nothing when it is there.
+
+    Raises StoreMisconfigured when the database is another application's or of a newer version of ours.
+    `connection` must be in autocommit mode (`isolation_level=None`).
+    """
+    connection.execute("PRAGMA journal_mode = WAL")
+    # From here to COMMIT nobody else can upgrade the file; a second process that starts at once finds it done.
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = _version(connection)
+        for target, sql in _steps():
+            if target > version:
+                for statement in _statements(sql):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {target}")
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if application != APPLICATION_ID and (application or version or tables):
+        raise StoreMisconfigured("it is the database of another application")
+    newest = _steps()[-1][0]
+    if version > newest:
+        raise StoreMisconfigured(f"it has version {version}, and this release knows versions up to {newest}")
+    return int(version)
+
+
+def _statements(sql: str) -> list[str]:
+    """Split a script, since `executescript` would commit the transaction around it."""
+    statements, pending = [], ""
+    for line in sql.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            statements.append(pending)
+            pending = ""
+    return statements
+
+
+@implementer(ITaskStore)
+class SqliteStore:
+    """An `ITaskStore` in one SQLite file.
+
+    @param path: the file; made when it is missing, in a folder that must exist.
+    @param reactor: provides threads, and runs.
+    @param clock: what deadlines are told on; its `seconds` must be safe to call from any thread.
+    """
+
+    _log = Logger()
+
+    def __init__(self, path: str, reactor: Any, clock: IReactorTime) -> None:
+        self._path = path
+        self._reactor = reactor
+        self._clock = clock
+        self._trouble: str | None = None
+        self._writer: adbapi.ConnectionPool | None = None
+        self._reader: adbapi.ConnectionPool | None = None
+
+    def open(self) -> Deferred[None]:
+        """See ITaskStore. Looks at the file before it returns, while nothing else waits for the reactor."""
+        try:
+            connection = self._connect()
+            try:
+                prepare(connection)
+            finally:
+                connection.close()
+        except (StoreMisconfigured, sqlite3.Error) as error:
+            return fail(StoreMisconfigured(f"cannot use {self._path} as the task store: {error}"))
+        self._writer = self._pool(1)
+        self._reader = self._pool(_READERS)
+        self._log.info("tasks are kept in the SQLite file {path}", path=self._path)
+        return succeed(None)
+
+    def close(self) -> Deferred[None]:
+        """See ITaskStore. Waits for the statements that are running."""
+        for pool in (self._writer, self._reader):
+            if pool is not None:
+                pool.close()
+        self._writer = self._reader = None
+        return succeed(None)
+
+    def ping(self, deadline: float) -> Deferred[None]:
+        """See ITaskStore. Takes the write lock and lets go of it: a file that can only be read does not pass."""
+
+        def nothing(cursor: _Cursor, item: None) -> None: ...
+
+        return self._write(nothing, [None], deadline).addCallback(lambda _: None)
+
+    def add(self, tasks: Sequence[Task], deadline: float) -> Deferred[list[Outcome[Task]]]:
+        """See ITaskStore."""
+        return self._write(_add, tasks, deadline)
+
+    def update(self, changes: Sequence[TaskChange], deadline: float) -> Deferred[list[Outcome[Task]]]:
+        """See ITaskStore."""
+        return self._write(_update, changes, deadline)
+
+    def get(self, refs: Sequence[TaskRef], deadline: float) -> Deferred[list[Outcome[Task]]]:
+        """See ITaskStore."""
+        return self._read(_get, refs, deadline)
+
+    def remove(self, refs: Sequence[TaskRef], deadline: float) -> Deferred[list[Outcome[None]]]:
+        """See ITaskStore."""
+        return self._write(_remove, refs, deadline)
+
+    def find(self, queries: Sequence[ListQuery], deadline: float) -> Deferred[list[Outcome[list[Task]]]]:
+        """See ITaskStore."""
+        return self._read(_find, queries, deadline)
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+
+    def _pool(self, threads: int) -> adbapi.ConnectionPool:
+        return adbapi.ConnectionPool(
+            "sqlite3",
+            self._path,
+            isolation_level=None,
+            # adbapi closes connections from the reactor's thread.
+            check_same_thread=False,
+            cp_min=threads,
+            cp_max=threads,
+            cp_openfun=lambda connection: connection.execute("PRAGMA synchronous = FULL"),
+            cp_noisy=False,
+            cp_reactor=self._reactor,
+        )
+
+    def _write(
+        self, step: Callable[[_Cursor, _Item], _Result], items: Sequence[_Item], deadline: float
+    ) -> Deferred[list[_Result]]:
+        return self._run(self._writer, "BEGIN IMMEDIATE", step, items, deadline)
+
+    def _read(
+        self, step: Callable[[_Cursor, _Item], _Result], items: Sequence[_Item], deadline: float
+    ) -> Deferred[list[_Result]]:
+        return self._run(self._reader, "BEGIN", step, items, deadline)
+
+    def _run(
+        self,
+        pool: adbapi.ConnectionPool | None,
+        begin: str,
+        step: Callable[[_Cursor, _Item], _Result],
+        items: Sequence[_Item],
+        deadline: float,
+    ) -> Deferred[list[_Result]]:
+        """Run `step` on every item in one transaction; adbapi commits it, or rolls it back when anything raises."""
+        remaining = deadline - self._clock.seconds()
+        if pool is None:
+            return fail(StoreUnavailable())
+        if remaining <= 0:
+            return fail(DeadlineExceeded())
+
+        def in_thread(cursor: _Cursor) -> list[_Result]:
+            milliseconds = int((deadline - self._clock.seconds()) * 1000)
+            if milliseconds <= 0:  # it waited too long for its thread: nobody listens any more
+                raise DeadlineExceeded()
+            # How long to wait for another process that writes.
+            cursor.execute(f"PRAGMA busy_timeout = {milliseconds}")
+            cursor.execute(begin)
+            return [step(cursor, item) for item in items]
+
+        result: Deferred[list[_Result]] = pool.runInteraction(in_thread)
+        # A thread cannot be stopped: at the deadline the caller is told, and what the thread brings later is dropped.
+        result.addTimeout(remaining, self._clock, _deadline_exceeded)
+        return result.addCallbacks(self._worked, self._failed)
+
+    def _worked(self, result: _Result) -> _Result:
+        if self._trouble is not None:
+            self._trouble = None
+            self._log.info("the SQLite file {path} works again", path=self._path)
+        return result
+
+    def _failed(self, failure: Failure) -> Failure:
+        error = failure.value
+        if not isinstance(error, sqlite3.Error):
+            return failure
+        if str(error) != self._trouble:  # once for each change, not for each call
+            self._trouble = str(error)
+            self._log.error("the SQLite file {path} does not work: {error}", path=self._path, error=self._trouble)
+        return Failure(StoreUnavailable())
+
+
+def _deadline_exceeded(result: object, timeout: float) -> Failure:
+    return Failure(DeadlineExceeded())
