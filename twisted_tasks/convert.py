@@ -1,0 +1,32 @@
+"""Tasks as the model has them <-> tasks as the generated Thrift code has them. Nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from twisted_tasks.gen.tasks import ttypes
+from twisted_tasks.model import Position, Task, TaskError, write_cursor
+
+
+def to_thrift(task: Task) -> ttypes.Task:
+    """Return the struct a client gets; `createdOn` is ISO 8601 in UTC to the millisecond, whatever its value."""
+    return ttypes.Task(task.id, task.user_id, task.name, task.created_on.isoformat(timespec="milliseconds"), task.done)
+
+
+def list_to_thrift(tasks: Sequence[Task]) -> list[ttypes.Task]:
+    """Return the structs of a list of tasks."""
+    return [to_thrift(task) for task in tasks]
+
+
+def page_to_thrift(tasks: Sequence[Task], limit: int) -> ttypes.TaskPage:
+    """Return the page of the first `limit` tasks. A task beyond them says that there is a next page."""
+    page = ttypes.TaskPage(tasks=list_to_thrift(tasks[:limit]))
+    if len(tasks) > limit:
+        last = tasks[limit - 1]
+        page.next = write_cursor(Position(last.created_on, last.id))
+    return page
+
+
+def error_to_thrift(error: TaskError) -> ttypes.BaseException:
+    """Return the IDL's exception for an error of the model."""
+    return ttypes.BaseException(error.code, str(error))
