@@ -1,0 +1,164 @@
+"""What options and environment variables mean."""
+
+from __future__ import annotations
+
+import pytest
+
+from twisted_tasks.config import ConfigError, MongoSettings, Settings, SqliteSettings, load
+
+
+def settings(*options: tuple[str, str], **environment: str) -> Settings:
+    return load({name: [text] if name == "listen" else text for name, text in options}, environment)
+
+
+def mongo_uri(*options: tuple[str, str], **environment: str) -> str:
+    store = settings(*options, **environment).store
+    assert isinstance(store, MongoSettings)
+    return store.uri
+
+
+def test_nothing_given() -> None:
+    """Nothing configured is the embedded store on the loopback address."""
+    given = settings()
+    assert given.listen == (r"tcp:6001:interface=127.0.0.1",)
+    assert given.store == SqliteSettings("tasks.sqlite3", chosen=False)
+    assert given.timeout == 5.0
+
+
+def test_an_option_goes_before_its_variable() -> None:
+    """The command line overrules the environment."""
+    assert settings(("port", "7001"), TASKS_PORT="7002").listen == ("tcp:7001:interface=127.0.0.1",)
+    assert settings(TASKS_PORT="7002").listen == ("tcp:7002:interface=127.0.0.1",)
+
+
+def test_an_empty_variable_is_not_set() -> None:
+    """Compose files pass what was left out as an empty text."""
+    given = settings(TASKS_PORT="", MONGO_URI="", MONGO_HOST="", MONGO_PORT="", TASKS_SQLITE="", MONGODB_DATABASE="")
+    assert given == settings()
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "complaint"),
+    [
+        ("port", "70000", "--port: 70000 is not within 0 to 65535"),
+        ("port", "-1", "--port: -1 is not within 0 to 65535"),
+        ("port", "http", "--port: 'http' is not a whole number"),
+        ("port", "", "--port: '' is not a whole number"),
+        ("host", "", "--host: '' is not a host"),
+        ("host", "127.0.0.1:6001", "the port is a setting of its own"),
+        ("listen", "", "--listen: it is empty"),
+        ("timeout", "0", "--timeout: 0 is not within"),
+        ("timeout", "nan", "--timeout: nan is not within"),
+        ("timeout", "five", "--timeout: 'five' is not a number of seconds"),
+        ("max-in-flight", "0", "--max-in-flight: 0 is not within"),
+        ("mongo-uri", "localhost:27017", "--mongo-uri: it does not begin with mongodb://"),
+        ("mongo-port", "0", "--mongo-port: 0 is not within 1 to 65535"),
+        ("mongo-db", "a.b", "--mongo-db: 'a.b' is not a name of a MongoDB database"),
+        ("mongo-pool-size", "0", "--mongo-pool-size: 0 is not within"),
+        ("sqlite", "", "--sqlite: it is empty"),
+    ],
+)
+def test_a_bad_option(option: str, text: str, complaint: str) -> None:
+    """What makes no sense is refused in one line that names the option."""
+    with pytest.raises(ConfigError) as caught:
+        settings((option, text))
+    assert complaint in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_bad_variable() -> None:
+    """A complaint names the variable where the text came from one."""
+    with pytest.raises(ConfigError, match="TASKS_PORT: 70000 is not within"):
+        settings(TASKS_PORT="70000")
+
+
+def test_a_password_is_not_repeated() -> None:
+    """A URI that is refused is not quoted: it may hold a password."""
+    with pytest.raises(ConfigError) as caught:
+        settings(MONGO_URI="mongo://me:secret@db")
+    assert "secret" not in str(caught.value)
+
+
+def test_ipv6_host() -> None:
+    """An IPv6 address is escaped in the endpoint and bracketed in the URI."""
+    assert settings(("host", "::1")).listen == (r"tcp:6001:interface=\:\:1",)
+    assert mongo_uri(("mongo-host", "[::1]")) == "mongodb://[::1]:27017"
+
+
+def test_listen() -> None:
+    """Endpoints replace host and port, and may be several."""
+    assert load({"listen": ["tcp:1", "unix:/run/tasks"]}, {}).listen == ("tcp:1", "unix:/run/tasks")
+    assert settings(TASKS_LISTEN="tcp:1 unix:/run/tasks").listen == ("tcp:1", "unix:/run/tasks")
+    assert settings(("listen", "tcp:1"), TASKS_PORT="7001").listen == ("tcp:1",)
+    assert settings(("port", "7001"), TASKS_LISTEN="tcp:1").listen == ("tcp:7001:interface=127.0.0.1",)
+
+
+def test_listen_beside_port() -> None:
+    """Endpoints and a port given in the same way contradict each other."""
+    with pytest.raises(ConfigError, match="--listen and --port cannot be given together"):
+        settings(("listen", "tcp:1"), ("port", "7001"))
+    with pytest.raises(ConfigError, match="TASKS_LISTEN and TASKS_HOST cannot be given together"):
+        settings(TASKS_LISTEN="tcp:1", TASKS_HOST="localhost")
+
+
+def test_any_mongo_setting_means_mongodb() -> None:
+    """Whatever is said about MongoDB chooses it; the rest has defaults."""
+    assert settings(("mongo-db", "other")).store == MongoSettings("mongodb://127.0.0.1:27017", "other", 8)
+    assert settings(MONGODB_DATABASE="other").store == MongoSettings("mongodb://127.0.0.1:27017", "other", 8)
+    assert settings(("mongo-pool-size", "3")).store == MongoSettings("mongodb://127.0.0.1:27017", "tasks-db", 3)
+    assert mongo_uri(MONGO_URI="mongodb://a,b/?replicaSet=r") == "mongodb://a,b/?replicaSet=r"
+    assert mongo_uri(MONGO_HOST="db") == "mongodb://db:27017"
+    assert mongo_uri(MONGO_PORT="27018") == "mongodb://127.0.0.1:27018"
+
+
+@pytest.mark.parametrize("prefix", ["MONGO", "MONGODB"])
+def test_docker_links(prefix: str) -> None:
+    """The variables of Docker's links are understood under both names."""
+    link = {f"{prefix}_PORT_27017_TCP_ADDR": "10.0.0.5", f"{prefix}_PORT_27017_TCP_PORT": "27018"}
+    assert mongo_uri(**link) == "mongodb://10.0.0.5:27018"
+    assert mongo_uri(MONGO_HOST="db", **link) == "mongodb://db:27018"
+    assert mongo_uri(("mongo-port", "1"), **link) == "mongodb://10.0.0.5:1"
+
+
+def test_the_port_that_is_a_url() -> None:
+    """Docker and Kubernetes set MONGO_PORT to a URL for a service called mongo."""
+    assert mongo_uri(MONGO_PORT="tcp://10.0.0.5:27018") == "mongodb://10.0.0.5:27018"
+    assert mongo_uri(MONGO_PORT="tcp://10.0.0.5:27018", MONGO_HOST="db") == "mongodb://db:27018"
+    assert mongo_uri(("mongo-port", "1"), MONGO_PORT="tcp://10.0.0.5:27018") == "mongodb://10.0.0.5:1"
+    assert mongo_uri(MONGO_PORT="tcp://[fd00::5]:27018") == "mongodb://[fd00::5]:27018"
+
+
+@pytest.mark.parametrize("text", ["tcp://", "tcp://10.0.0.5", "tcp://:27017", "tcp://a:99999", "tcp://a:1/x", "x"])
+def test_a_bad_port_variable(text: str) -> None:
+    """MONGO_PORT that is neither a port nor such a URL is refused by name."""
+    with pytest.raises(ConfigError, match=r"^MONGO_PORT: "):
+        settings(MONGO_PORT=text)
+
+
+def test_links_stand_behind_what_was_chosen() -> None:
+    """What the platform announces by itself does not contradict a URI or a file somebody chose."""
+    link = {"MONGO_PORT": "tcp://10.0.0.5:27017", "MONGO_PORT_27017_TCP_ADDR": "10.0.0.5"}
+    assert mongo_uri(MONGO_URI="mongodb://db", **link) == "mongodb://db"
+    assert settings(("sqlite", "here"), **link).store == SqliteSettings("here", chosen=True)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("mongo-uri", "mongo-host"),
+        ("mongo-uri", "mongo-port"),
+        ("sqlite", "mongo-uri"),
+        ("sqlite", "mongo-db"),
+    ],
+)
+def test_two_answers_to_one_question(one: str, other: str) -> None:
+    """Two settings that say where tasks are kept are an error, not a guess."""
+    texts = {"mongo-uri": "mongodb://db", "mongo-host": "db", "mongo-port": "1", "sqlite": "here", "mongo-db": "x"}
+    with pytest.raises(ConfigError, match=f"--{one} and --{other} cannot be given together"):
+        settings((one, texts[one]), (other, texts[other]))
+
+
+def test_a_uri_and_a_host_from_both_sides() -> None:
+    """It is an error too when one comes from the command line and the other from the environment."""
+    with pytest.raises(ConfigError, match="--mongo-uri and MONGO_HOST cannot be given together"):
+        settings(("mongo-uri", "mongodb://db"), MONGO_HOST="db")

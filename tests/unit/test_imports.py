@@ -1,0 +1,63 @@
+"""The one-way imports of docs/architecture.md."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import twisted_tasks
+
+ROOT = Path(twisted_tasks.__file__).parent
+
+# What each part may import of ours. A store's own modules may import one another.
+ALLOWED = {
+    "model": set(),
+    "config": set(),
+    "gen": set(),
+    "wire": {"wire"},
+    "ops": {"ops"},
+    "storage.interface": {"model"},
+    "storage.sqlite": {"storage.interface", "model"},
+    "storage.mongo": {"storage.interface", "model", "storage.mongo"},
+    "storage.batching": {"storage.interface", "model"},
+    "storage.open": {"config", "model", "storage"},
+    "convert": {"model", "gen"},
+    "handler": {"convert", "model", "gen", "storage.interface"},
+    "client": {"convert", "model", "gen", "client"},
+}
+
+
+def part_of(module: str) -> str | None:
+    """Return the part a module (named from the package's root) belongs to."""
+    found = [part for part in ALLOWED if module == part or module.startswith((part + ".", part + "_"))]
+    return max(found, key=len, default=None)
+
+
+def ours(path: Path) -> Iterator[str]:
+    """Yield what a file imports of ours, named from the package's root."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0 or "gen" in path.parts, f"{path}: a relative import"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        yield from (name.removeprefix("twisted_tasks.") for name in names if name.startswith("twisted_tasks."))
+
+
+FILES = [path for path in ROOT.rglob("*.py") if path.name != "__init__.py" and path != ROOT / "tap.py"]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_go_one_way(path: Path) -> None:
+    """A module imports only what its part may; only tap may import anything."""
+    module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    part = part_of(module)
+    assert part is not None, f"{module} belongs to no part: give it one here and in docs/architecture.md"
+    for name in ours(path):
+        allowed = ALLOWED[part]
+        assert any(name == one or name.startswith((one + ".", one + "_")) for one in allowed), f"{module} -> {name}"
