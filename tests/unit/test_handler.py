@@ -1,0 +1,276 @@
+"""What each call of the IDL does, over a store that does nothing by itself."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.logger import LogLevel, capturedLogs
+from twisted.python.failure import Failure
+from zope.interface.verify import verifyObject
+
+from twisted_tasks.gen.tasks import Tasks, ttypes
+from twisted_tasks.handler import TasksHandler
+from twisted_tasks.model import (
+    DeadlineExceeded,
+    ListQuery,
+    Position,
+    StoreUnavailable,
+    Task,
+    TaskChange,
+    TaskNotFound,
+    TaskRef,
+)
+
+ID = "0123456789abcdef01234567"
+MOMENT = datetime(2026, 11, 23, 10, 15, 30, tzinfo=UTC)
+TASK = Task(ID, "me", "tea", MOMENT, False)
+
+
+class Store:
+    """Keeps what it was asked, and lets the test answer."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, Any, float]] = []
+        self.answers: list[Deferred[Any]] = []
+
+    def __getattr__(self, operation: str) -> Any:
+        def ask(items: Any, deadline: float) -> Deferred[Any]:
+            self.asked.append((operation, items, deadline))
+            self.answers.append(Deferred())
+            return self.answers[-1]
+
+        return ask
+
+    def answer(self, outcome: Any) -> None:
+        self.answers[-1].callback([outcome])
+
+
+class Desk:
+    """A handler with its store and its clock."""
+
+    def __init__(self, **options: Any) -> None:
+        self.clock = Clock()
+        self.clock.advance(100)
+        self.store = Store()
+        health = lambda: (True, "fine")  # noqa: E731  (a name for what is passed)
+        self.handler = TasksHandler(self.store, self.clock, health, **options)  # type: ignore[arg-type]
+
+    def call(self, method: str, *arguments: Any) -> list[Any]:
+        """Call; the list holds the result once there is one."""
+        results: list[Any] = []
+        getattr(self.handler, method)(*arguments).addBoth(results.append)
+        return results
+
+    def code(self, method: str, *arguments: Any) -> int:
+        """Call, and return the code of the IDL's exception it has failed with at once."""
+        return code(self.call(method, *arguments))
+
+
+def code(results: list[Any]) -> int:
+    (failure,) = results
+    assert isinstance(failure, Failure)
+    assert isinstance(failure.value, ttypes.BaseException), failure
+    return failure.value.code
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk(timeout=5.0)
+
+
+def test_implements_the_idl(desk: Desk) -> None:
+    """Every call of the IDL is there, with its arguments."""
+    verifyObject(Tasks.Iface, desk.handler)
+
+
+def test_all(desk: Desk) -> None:
+    """all lists the whole list of one user."""
+    results = desk.call("all", "me")
+    assert desk.store.asked == [("find", [ListQuery("me")], 105.0)]
+    desk.store.answer([TASK])
+    assert results == [[ttypes.Task(ID, "me", "tea", "2026-11-23T10:15:30.000+00:00", False)]]
+
+
+def test_add(desk: Desk) -> None:
+    """add makes a new task, not done, that is no older than the call, to the millisecond."""
+    before = datetime.now(UTC)
+    results = desk.call("add", "me", "tea", None)
+    ((operation, (task,), deadline),) = desk.store.asked
+    assert (operation, deadline) == ("add", 105.0)
+    assert (task.user_id, task.name, task.done, len(task.id)) == ("me", "tea", False, 24)
+    assert task.created_on.microsecond % 1000 == 0
+    assert before - timedelta(milliseconds=1) < task.created_on <= datetime.now(UTC)
+    desk.store.answer(TASK)
+    assert results[0].id == ID
+
+
+def test_add_makes_new_ids(desk: Desk) -> None:
+    """Without a key no two tasks have one id."""
+    desk.call("add", "me", "tea", None)
+    desk.call("add", "me", "tea", None)
+    ids = [task.id for _, (task,), _ in desk.store.asked]
+    assert ids[0] != ids[1]
+
+
+def test_add_without_a_name(desk: Desk) -> None:
+    """An absent name is an empty one."""
+    desk.call("add", "me", None, None)
+    assert desk.store.asked[0][1][0].name == ""
+
+
+def test_add_with_a_key(desk: Desk) -> None:
+    """The same user and key is the same id, whatever the name."""
+    desk.call("add", "me", "tea", "k")
+    desk.call("add", "me", "coffee", "k")
+    desk.call("add", "you", "tea", "k")
+    ids = [task.id for _, (task,), _ in desk.store.asked]
+    assert ids[0] == ids[1] != ids[2]
+
+
+def test_update(desk: Desk) -> None:
+    """update passes on what is given, under the id in lower case."""
+    desk.call("update", ID.upper(), "tea", True, "me")
+    desk.call("update", ID, None, None, "me")
+    assert [items for _, items, _ in desk.store.asked] == [
+        [TaskChange(ID, "me", "tea", True)],
+        [TaskChange(ID, "me", None, None)],
+    ]
+
+
+def test_upsert_without_an_id(desk: Desk) -> None:
+    """upsert of a task that has no id adds it, its done kept, its date not looked at."""
+    desk.call("upsert", ttypes.Task(userId="me", name="tea", createdOn="yesterday", done=True))
+    desk.call("upsert", ttypes.Task(userId="me"))
+    (_, (one,), _), (_, (other,), _) = desk.store.asked
+    assert (one.user_id, one.name, one.done) == ("me", "tea", True)
+    assert (other.name, other.done) == ("", False)
+
+
+def test_upsert_with_an_id(desk: Desk) -> None:
+    """upsert of a task that has an id updates it; a field that was not sent stays."""
+    desk.call("upsert", ttypes.Task(id=ID, userId="me", done=True))
+    assert desk.store.asked == [("update", [TaskChange(ID, "me", None, True)], 105.0)]
+
+
+def test_get_and_remove(desk: Desk) -> None:
+    """get and remove name the task and its user; remove answers nothing."""
+    got = desk.call("get", ID, "me")
+    desk.store.answer(TASK)
+    removed = desk.call("remove", ID, "me")
+    desk.store.answer(None)
+    assert [(operation, items) for operation, items, _ in desk.store.asked] == [
+        ("get", [TaskRef(ID, "me")]),
+        ("remove", [TaskRef(ID, "me")]),
+    ]
+    assert got[0].id == ID
+    assert removed == [None]
+
+
+def test_page(desk: Desk) -> None:
+    """page asks for one task more than it answers, and names the next page's place."""
+    results = desk.call("page", "me", 2, None, True)
+    assert desk.store.asked[0][1] == [ListQuery("me", 3, None, True)]
+    desk.store.answer([TASK, TASK._replace(id="f" * 24), TASK])
+    (page,) = results
+    assert [task.id for task in page.tasks] == [ID, "f" * 24]
+    desk.call("page", "me", 2, page.next, True)
+    assert desk.store.asked[1][1] == [ListQuery("me", 3, Position(MOMENT, "f" * 24), True)]
+
+
+def test_the_last_page(desk: Desk) -> None:
+    """The last page names no next one, even when it is full; an absent limit is 100."""
+    results = desk.call("page", "me", None, None, None)
+    assert desk.store.asked[0][1] == [ListQuery("me", 101, None, None)]
+    desk.store.answer([TASK] * 100)
+    assert len(results[0].tasks) == 100
+    assert results[0].next is None
+
+
+def test_check(desk: Desk) -> None:
+    """check tells the health at once and asks the store nothing."""
+    assert desk.handler.check() == ttypes.Healthcheck(True, "fine")
+    assert desk.store.asked == []
+
+
+INVALID: list[tuple[Any, ...]] = [
+    *((method, *arguments) for user in (None, "", "x" * 257, "\0") for method, arguments in (
+        ("all", (user,)),
+        ("add", (user, "tea", None)),
+        ("update", (ID, "tea", True, user)),
+        ("upsert", (ttypes.Task(userId=user),)),
+        ("upsert", (ttypes.Task(id=ID, userId=user),)),
+        ("get", (ID, user)),
+        ("remove", (ID, user)),
+        ("page", (user, None, None, None)),
+    )),
+    *((method, *arguments) for task_id in (None, "", "1", "g" * 24) for method, arguments in (
+        ("update", (task_id, "tea", True, "me")),
+        ("get", (task_id, "me")),
+        ("remove", (task_id, "me")),
+    )),
+    *(("upsert", ttypes.Task(id=task_id, userId="me")) for task_id in ("", "1", "g" * 24)),
+    *((method, *arguments) for name in ("x" * 4097, "\0") for method, arguments in (
+        ("add", ("me", name, None)),
+        ("update", (ID, name, None, "me")),
+        ("upsert", (ttypes.Task(userId="me", name=name),)),
+        ("upsert", (ttypes.Task(id=ID, userId="me", name=name),)),
+    )),
+    *(("add", "me", "tea", key) for key in ("", "x" * 129, "\0")),
+    *(("page", "me", limit, None, None) for limit in (0, -1, 1001)),
+    ("page", "me", None, "", None),
+    ("page", "me", None, "second", None),
+    ("upsert", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("call", INVALID, ids=lambda call: str(call)[:60])
+def test_invalid_arguments(desk: Desk, call: tuple[Any, ...]) -> None:
+    """What breaks the contract is answered 400, and the store is not asked."""
+    assert desk.code(*call) == 400
+    assert desk.store.asked == []
+    assert desk.handler.in_flight == 0
+
+
+def test_a_task_that_is_not_there(desk: Desk) -> None:
+    """The store's outcome of one item is the caller's error."""
+    results = desk.call("get", ID, "me")
+    desk.store.answer(TaskNotFound())
+    assert code(results) == 404
+
+
+@pytest.mark.parametrize(("error", "expected"), [(StoreUnavailable(), 503), (DeadlineExceeded(), 504)])
+def test_a_store_that_fails(desk: Desk, error: Exception, expected: int) -> None:
+    """A batch that failed is every caller's error."""
+    results = desk.call("all", "me")
+    desk.store.answers[0].errback(error)
+    assert code(results) == expected
+
+
+def test_a_bug(desk: Desk) -> None:
+    """What nobody foresaw is answered 500 without a detail, and logged with all of them."""
+    with capturedLogs() as events:
+        results = desk.call("all", "me")
+        desk.store.answers[0].errback(ZeroDivisionError("secret"))
+    assert code(results) == 500
+    assert "secret" not in results[0].value.message
+    assert [event["log_level"] for event in events] == [LogLevel.critical]
+    assert events[0]["log_failure"].check(ZeroDivisionError)
+
+
+def test_too_many_calls() -> None:
+    """Beyond the limit a call is answered 429 without asking the store; check passes; room comes back."""
+    desk = Desk(max_in_flight=2)
+    first, second = desk.call("all", "me"), desk.call("get", ID, "me")
+    assert desk.code("all", "me") == 429
+    assert len(desk.store.asked) == 2
+    assert desk.handler.check().ok
+    desk.store.answers[0].errback(StoreUnavailable())
+    desk.store.answer(TaskNotFound())
+    assert (code(first), code(second)) == (503, 404)
+    assert desk.handler.in_flight == 0
+    desk.call("all", "me")
+    assert len(desk.store.asked) == 3
