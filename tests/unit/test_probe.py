@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock

@@ -6,10 +6,12 @@ Stop: accept no more -> answer the calls in flight -> stop looking -> close the 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 from twisted.application.service import Service
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, DeferredList, TimeoutError, maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IReactorTime, IStreamServerEndpoint
 from twisted.logger import Logger
@@ -83,7 +85,7 @@ class Daemon(Service):
                 port = _result_of(endpoint.listen(self._factory))
             except Exception as error:
                 raise StartError(f"twistd tasks: cannot listen on {description}: {error}") from error
-            self._log.info("listening on {address}", address=port.getHost())
+            self._log.info("listening on {address}", address=_readable(port.getHost()))
             self._ports.append(port)
 
     def startService(self) -> None:
@@ -127,3 +129,14 @@ def _result_of(deferred: Deferred[Any]) -> Any:
     if isinstance(results[0], Failure):
         results[0].raiseException()
     return results[0]
+
+
+def _readable(address: Any) -> str:
+    """Return an address as an operator would type it: the port number too, where the system chose it."""
+    if isinstance(address, IPv4Address):
+        return f"{address.host}:{address.port}"
+    if isinstance(address, IPv6Address):
+        return f"[{address.host}]:{address.port}"
+    if isinstance(address, UNIXAddress):
+        return f"unix:{os.fsdecode(address.name or b'')}"
+    return str(address)

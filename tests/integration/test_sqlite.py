@@ -1,0 +1,210 @@
+"""What is particular to the store in an SQLite file."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_twisted
+from bson import ObjectId
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
+from twisted.logger import LogLevel, capturedLogs
+
+from twisted_tasks.model import DeadlineExceeded, ListQuery, StoreUnavailable, Task
+from twisted_tasks.ops.clock import MonotonicClock
+from twisted_tasks.storage.interface import StoreMisconfigured
+from twisted_tasks.storage.sqlite import SqliteStore, prepare
+
+CLOCK = MonotonicClock(reactor)
+
+
+def in_seconds(seconds: float) -> float:
+    return CLOCK.seconds() + seconds
+
+
+def new_task() -> Task:
+    return Task(str(ObjectId()), "me", "tea", datetime(2026, 1, 1, tzinfo=UTC), False)
+
+
+@pytest_twisted.async_yield_fixture
+async def store(tmp_path: Path) -> Any:
+    store = SqliteStore(str(tmp_path / "tasks.sqlite3"), reactor, CLOCK)
+    await store.open()
+    yield store
+    await store.close()
+
+
+async def why_not(path: Path) -> str:
+    """Return why a file cannot be opened."""
+    with pytest.raises(StoreMisconfigured) as caught:
+        await SqliteStore(str(path), reactor, CLOCK).open()
+    message = str(caught.value)
+    assert message.startswith(f"cannot use {path} as the task store: ")
+    assert "\n" not in message
+    return message
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_file_of_a_newer_version(tmp_path: Path, store: SqliteStore) -> None:
+    """A file that a later release has upgraded is refused, and unharmed."""
+    await store.close()
+    path = tmp_path / "tasks.sqlite3"
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 9999")
+    assert "it has version 9999, and this release knows versions up to 1" in await why_not(path)
+    assert sqlite3.connect(path).execute("PRAGMA user_version").fetchone() == (9999,)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    """A file of something else is refused, and unharmed."""
+    path = tmp_path / "notes.txt"
+    path.write_text("my notes " * 1000)
+    assert "file is not a database" in await why_not(path)
+    assert path.read_text() == "my notes " * 1000
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_database_of_something_else(tmp_path: Path) -> None:
+    """Another application's database is refused, and gets no table of ours."""
+    path = tmp_path / "other.sqlite3"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE notes (text)")
+    assert "it is the database of another application" in await why_not(path)
+    assert sqlite3.connect(path).execute("SELECT name FROM sqlite_schema").fetchall() == [("notes",)]
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.parametrize("path", ["/proc/tasks.sqlite3", "/nowhere/at/all/tasks.sqlite3", "/"])
+async def test_a_place_that_cannot_be_written(path: str) -> None:
+    """A folder that cannot be written, or is not there, is named at start."""
+    assert "unable to open database file" in await why_not(Path(path))
+
+
+@pytest_twisted.ensureDeferred
+async def test_opened_twice(tmp_path: Path, store: SqliteStore) -> None:
+    """Two processes may use one file: each sees what the other has written."""
+    task = new_task()
+    await store.add([task], in_seconds(30))
+    second = SqliteStore(str(tmp_path / "tasks.sqlite3"), reactor, CLOCK)
+    await second.open()
+    assert await second.find([ListQuery("me")], in_seconds(30)) == [[task]]
+    other = new_task()._replace(id="f" * 24)
+    await second.add([other], in_seconds(30))
+    assert await store.find([ListQuery("me")], in_seconds(30)) == [[other, task]]
+    await second.close()
+
+
+def test_a_step_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An upgrade happens whole or not at all; the next start takes it up again."""
+    connection = sqlite3.connect(tmp_path / "tasks.sqlite3", isolation_level=None)
+    prepare(connection)
+    step = "CREATE TABLE labels (text);\nINSERT INTO nowhere VALUES (1);\n"
+    monkeypatch.setattr("twisted_tasks.storage.sqlite._steps", lambda: [(1, ""), (2, step)])
+    with pytest.raises(sqlite3.OperationalError):
+        prepare(connection)
+    assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+    assert connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'labels'").fetchone() == (0,)
+    monkeypatch.setattr("twisted_tasks.storage.sqlite._steps", lambda: [(1, ""), (2, "CREATE TABLE labels (text);\n")])
+    prepare(connection)
+    assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+    connection.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_durable_settings(tmp_path: Path, store: SqliteStore) -> None:
+    """The file is in WAL mode, and the writer syncs every commit."""
+    assert sqlite3.connect(tmp_path / "tasks.sqlite3").execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    writer: Any = store._writer
+    assert await writer.runQuery("PRAGMA synchronous") == [(2,)]  # FULL
+
+
+@pytest_twisted.ensureDeferred
+async def test_another_process_writes(tmp_path: Path, store: SqliteStore) -> None:
+    """While somebody else holds the write lock a write waits, a read does not; then the write happens."""
+    other = sqlite3.connect(tmp_path / "tasks.sqlite3", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    task = new_task()
+    added: Deferred[Any] = store.add([task], in_seconds(30))
+    assert await store.find([ListQuery("me")], in_seconds(30)) == [[]]
+    assert not added.called
+    other.execute("ROLLBACK")
+    assert await added == [task]
+    other.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_locked_beyond_the_deadline(tmp_path: Path, store: SqliteStore) -> None:
+    """A write that gets no lock ends at its deadline, with an error that says to try again, and is not done later."""
+    other = sqlite3.connect(tmp_path / "tasks.sqlite3", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    # The second one waits behind the first, which waits for the lock.
+    calls = [store.add([new_task()], in_seconds(0.3)), store.add([new_task()], in_seconds(0.3))]
+    for call in calls:
+        with pytest.raises((DeadlineExceeded, StoreUnavailable)):
+            await call
+    await deferLater(reactor, 0.1, lambda: None)  # type: ignore[arg-type]
+    other.execute("ROLLBACK")
+    other.close()
+    assert await store.find([ListQuery("me")], in_seconds(30)) == [[]]
+
+
+@pytest_twisted.ensureDeferred
+async def test_reads_are_not_behind_writes(store: SqliteStore) -> None:
+    """A read that comes after a write that takes long is answered before it."""
+    hold, held = threading.Event(), threading.Event()
+
+    def slowly(cursor: Any, item: Task) -> None:
+        held.set()
+        hold.wait(60)
+
+    written = store._write(slowly, [new_task()], in_seconds(60))
+    await deferToThread(held.wait, 60)
+    assert await store.find([ListQuery("me")], in_seconds(30)) == [[]]
+    assert not written.called
+    hold.set()
+    await written
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_deadline_that_has_passed(store: SqliteStore) -> None:
+    """What comes too late is not begun."""
+    with pytest.raises(DeadlineExceeded):
+        await store.add([new_task()], in_seconds(-1))
+    assert await store.find([ListQuery("me")], in_seconds(30)) == [[]]
+
+
+@pytest_twisted.ensureDeferred
+async def test_trouble_is_logged_once(tmp_path: Path, store: SqliteStore) -> None:
+    """A file that stops working is one log line, however many calls meet it; so is its recovery."""
+    with sqlite3.connect(tmp_path / "tasks.sqlite3") as other:
+        other.execute("ALTER TABLE tasks RENAME TO hidden")
+    with capturedLogs() as events:
+        for _ in range(3):
+            with pytest.raises(StoreUnavailable) as caught:
+                await store.find([ListQuery("me")], in_seconds(30))
+            assert "table" not in str(caught.value)  # the driver's words are for the log
+        with sqlite3.connect(tmp_path / "tasks.sqlite3") as other:
+            other.execute("ALTER TABLE hidden RENAME TO tasks")
+        for _ in range(3):
+            assert await store.find([ListQuery("me")], in_seconds(30)) == [[]]
+    levels = [event["log_level"] for event in events if event["log_namespace"].startswith("twisted_tasks")]
+    assert levels == [LogLevel.error, LogLevel.info]
+
+
+@pytest_twisted.ensureDeferred
+async def test_read_only(tmp_path: Path, store: SqliteStore) -> None:
+    """A store that can only be read fails the ping."""
+    writer: Any = store._writer
+    await writer.runQuery("PRAGMA query_only = ON")
+    with pytest.raises(StoreUnavailable):
+        await store.add([new_task()], in_seconds(30))
+    with pytest.raises(StoreUnavailable):
+        await store.ping(in_seconds(30))
