@@ -1,0 +1,129 @@
+"""What becomes of a call: its reply, its place, and the errors that are not its method's own."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from thrift.Thrift import TApplicationException, TMessageType
+
+from tests.interop.gen.twisted.everything.ttypes import Refused
+from tests.unit.wire.memory import Server, call, replies
+from twisted_tasks.wire.server import Limits
+
+framings = pytest.mark.parametrize("framed", [True, False], ids=["framed", "unframed"])
+
+
+@framings
+def test_answers(framed: bool) -> None:
+    """A call is answered with its own name and sequence id, zero and negative ones included."""
+    connection = Server().connect()
+    for seqid in (0, 1, -1, 2**31 - 1):
+        connection.send(call("inherited", seqid, framed=framed, text="héllo"))
+        assert replies(connection.received(), framed) == [("inherited", seqid, "héllo")]
+
+
+@framings
+def test_order(framed: bool) -> None:
+    """Replies come in the order of the calls, however these finish."""
+    server = Server()
+    server.handler.held = held = []
+    connection = server.connect()
+    connection.send(b"".join(call("later", n, framed=framed, milliseconds=n) for n in range(4)))
+    held[2].callback(2)
+    held[1].callback(1)
+    assert connection.received() == b""
+    held[0].callback(0)
+    assert [seqid for _, seqid, _ in replies(connection.received(), framed)] == [0, 1, 2]
+    held[3].callback(3)
+    assert replies(connection.received(), framed) == [("later", 3, 3)]
+
+
+def test_oneway() -> None:
+    """A oneway call gets no reply and keeps no other one waiting."""
+    server = Server()
+    connection = server.connect()
+    connection.send(call("notify", 1, TMessageType.ONEWAY, text="a") + call("notified", 2))
+    assert replies(connection.received()) == [("notified", 2, ["a"])]
+    assert server.factory.in_flight == 0
+
+
+def test_declared_exception() -> None:
+    """An exception of the IDL is the method's result."""
+    connection = Server().connect()
+    connection.send(call("refuse", code=7))
+    ((_, _, error),) = replies(connection.received())
+    assert isinstance(error, Refused)
+    assert error.code == 7
+
+
+@pytest.mark.parametrize("method", ["fail", "unwritable"])
+def test_internal_error(method: str, caplog: pytest.LogCaptureFixture) -> None:
+    """An error outside the IDL, or a result that cannot be written, answers INTERNAL_ERROR; the connection goes on."""
+    connection = Server().connect()
+    with caplog.at_level(logging.CRITICAL):
+        connection.send(call(method) + call("refuse", 2, code=0))
+    (_, _, error), after = replies(connection.received())
+    assert isinstance(error, TApplicationException)
+    assert error.type == TApplicationException.INTERNAL_ERROR
+    assert after == ("refuse", 2, 0)
+
+
+def test_unknown_method() -> None:
+    """A method nobody has answers UNKNOWN_METHOD under its name; the connection goes on."""
+    connection = Server().connect()
+    connection.send(call("nobody", 5) + call("refuse", 6, code=0))
+    (name, seqid, error), after = replies(connection.received())
+    assert (name, seqid, error.type) == ("nobody", 5, TApplicationException.UNKNOWN_METHOD)
+    assert after == ("refuse", 6, 0)
+
+
+@pytest.mark.parametrize("kind", [TMessageType.REPLY, TMessageType.EXCEPTION, 0, 9])
+def test_message_type(kind: int) -> None:
+    """A message that is no call answers INVALID_MESSAGE_TYPE; the connection goes on."""
+    connection = Server().connect()
+    connection.send(call("refuse", 5, kind, code=0) + call("refuse", 6, code=0))
+    (name, seqid, error), after = replies(connection.received())
+    assert (name, seqid, error.type) == ("refuse", 5, TApplicationException.INVALID_MESSAGE_TYPE)
+    assert after == ("refuse", 6, 0)
+
+
+def test_multiplexed() -> None:
+    """The service's name before the method's is taken, and the reply carries the method's name alone."""
+    connection = Server().connect()
+    connection.send(call("Everything:refuse", 3, code=0) + call("Other:refuse", 4, code=0))
+    first, (name, seqid, error) = replies(connection.received())
+    assert first == ("refuse", 3, 0)
+    assert (name, seqid, error.type) == ("refuse", 4, TApplicationException.UNKNOWN_METHOD)
+
+
+def test_pipelining_is_bounded() -> None:
+    """With max_pending calls in flight the connection is read no further, until one of them ends."""
+    server = Server(Limits(max_pending=2))
+    server.handler.held = held = []
+    connection = server.connect()
+    connection.send(b"".join(call("later", n, milliseconds=n) for n in range(5)))
+    assert (len(held), connection.transport.producerState) == (2, "paused")
+    held[0].callback(0)
+    assert (len(held), connection.transport.producerState) == (3, "paused")
+    for n in range(1, 5):
+        held[n].callback(n)
+    assert [seqid for _, seqid, _ in replies(connection.received())] == [0, 1, 2, 3, 4]
+    assert connection.transport.producerState == "producing"
+
+
+def test_drain() -> None:
+    """A drain closes idle connections at once and others after the replies to their calls; then it fires."""
+    server = Server()
+    server.handler.held = held = []
+    idle, busy = server.connect(), server.connect()
+    busy.send(call("later", 1, milliseconds=1))
+    drained = server.factory.drain()
+    assert (idle.transport.disconnecting, busy.transport.disconnecting) == (True, False)
+    busy.send(call("later", 2, milliseconds=1))
+    held[0].callback(1)
+    assert replies(busy.received()) == [("later", 1, 1)]
+    assert (busy.transport.disconnecting, len(held), drained.called) == (True, 1, False)
+    for connection in (idle, busy):
+        connection.protocol.connectionLost()
+    assert (drained.called, server.factory.connections, server.factory.in_flight) == (True, 0, 0)

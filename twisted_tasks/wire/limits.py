@@ -1,0 +1,64 @@
+"""How much one client may ask of the wire layer. Numbers and their reasons; nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+def _limit(default: float | None, reason: str) -> Any:
+    return field(default=default, metadata={"reason": reason})
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The bounds of the wire layer. Each field's `metadata["reason"]` says why its default is what it is."""
+
+    max_message_size: int = _limit(
+        4 * 2**20,
+        "bytes of one message, after decompression; a hundred times what the longest legal arguments of a call take, "
+        "and small enough that a thousand clients sending their largest still fit into memory",
+    )
+    max_string_length: int = _limit(
+        4 * 2**20,
+        "bytes of one string or binary; by default only the message bounds it, since its bytes are counted there",
+    )
+    max_container_length: int = _limit(
+        65_536,
+        "elements of one list, set or map (pairs); decoding makes an object of each, at 50 to 100 bytes an element "
+        "that may take one byte on the wire",
+    )
+    max_depth: int = _limit(
+        32,
+        "structs and containers within one another, the arguments included; half of what Thrift's own decoders stop "
+        "at, and more than an IDL written by people nests",
+    )
+    message_timeout: float = _limit(
+        30.0,
+        "seconds from the first byte of a message to its last, and for a client to take 64 KiB of what waits for it; "
+        "4 MiB in 30 s is a line of 1 Mbit/s",
+    )
+    idle_timeout: float | None = _limit(
+        None,
+        "seconds without a call before a connection is closed; off, because Thrift clients keep connections in pools "
+        "and meet a closed one as an error",
+    )
+    max_pending: int = _limit(
+        128,
+        "calls in flight on one connection before it is read no further; twice a batch of the store",
+    )
+    max_connections: int = _limit(
+        10_000,
+        "connections at once; an idle one costs a few KiB",
+    )
+    max_unsent: int = _limit(
+        16 * 2**20,
+        "bytes of replies that may wait for one client to read them; reading stops at 64 KiB, so only replies to "
+        "calls already in flight add to that",
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work: a bound below one."""
+        for name, value in vars(self).items():
+            if value is not None and value <= 0:
+                raise ValueError(f"{name} has to be greater than zero")
