@@ -19,3 +19,11 @@ def _sqlite(request: pytest.FixtureRequest, clock: IReactorTime) -> ITaskStore:
 
 
 STORES: list[Any] = [pytest.param(_sqlite, id="sqlite")]
+
+
+def _daemon_on_sqlite(request: pytest.FixtureRequest) -> list[str]:
+    return []
+
+
+DAEMON_STORES: list[Any] = [pytest.param(_daemon_on_sqlite, id="sqlite")]
+"""For each kind of store, what gives the options with which a daemon uses it."""
