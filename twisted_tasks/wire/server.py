@@ -71,6 +71,10 @@ class ThriftServerFactory(ServerFactory):
         """How many connections are open."""
         return len(self._connections)
 
+    def startFactory(self) -> None:
+        """Take connections, also after a drain: a service may be started again."""
+        self._draining = False
+
     def buildProtocol(self, addr: IAddress | None) -> ThriftConnection | None:
         """Return the server's side of a new connection, or None, which closes it, when there are too many."""
         if self._draining:
