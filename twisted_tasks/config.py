@@ -126,6 +126,20 @@ SETTINGS: tuple[Setting, ...] = (
         "8",
         "How many connections to MongoDB to keep.",
     ),
+    Setting(
+        "mongo-write-concern",
+        ("MONGO_WRITE_CONCERN",),
+        _text,
+        "majority",
+        "When MongoDB's members have a write: majority, how many of them, or the name of a tag set's mode.",
+    ),
+    Setting(
+        "mongo-password-file",
+        ("MONGO_PASSWORD_FILE",),
+        _text,
+        "none",
+        "A file that holds the password of the URI's user.",
+    ),
     Setting("timeout", ("TASKS_TIMEOUT",), _seconds(0.01, 3600), "5", "Seconds that a call may take."),
     Setting(
         "max-in-flight",
@@ -167,6 +181,9 @@ class MongoSettings:
     uri: str
     database: str
     pool_size: int
+    write_concern: str | None = None
+    """None is what the URI says, or majority."""
+    password_file: str | None = None
 
 
 @dataclass(frozen=True)
@@ -266,8 +283,9 @@ def _listen(given: _Given) -> tuple[str, ...]:
 def _store(given: _Given, environment: Mapping[str, str]) -> SqliteSettings | MongoSettings:
     given.together("mongo-uri", "mongo-host")
     given.together("mongo-uri", "mongo-port")
-    for option in ("mongo-uri", "mongo-host", "mongo-port", "mongo-db", "mongo-pool-size"):
-        given.together("sqlite", option)
+    for setting in SETTINGS:
+        if setting.option.startswith("mongo-"):
+            given.together("sqlite", setting.option)
     linked_host, linked_port = _link(environment)
     chosen = any(option.startswith("mongo-") for option in given.source)
     if not chosen and ("sqlite" in given or (linked_host is None and linked_port is None)):
@@ -278,7 +296,13 @@ def _store(given: _Given, environment: Mapping[str, str]) -> SqliteSettings | Mo
         host = given.get("mongo-host") if "mongo-host" in given else linked_host or given.get("mongo-host")
         port = given.get("mongo-port") if "mongo-port" in given else linked_port or given.get("mongo-port")
         uri = f"mongodb://[{host}]:{port}" if ":" in host else f"mongodb://{host}:{port}"
-    return MongoSettings(uri, given.get("mongo-db"), given.get("mongo-pool-size"))
+    return MongoSettings(
+        uri,
+        given.get("mongo-db"),
+        given.get("mongo-pool-size"),
+        given.get("mongo-write-concern") if "mongo-write-concern" in given else None,
+        given.get("mongo-password-file") if "mongo-password-file" in given else None,
+    )
 
 
 def _link(environment: Mapping[str, str]) -> tuple[str | None, int | None]:

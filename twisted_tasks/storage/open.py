@@ -8,6 +8,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from twisted_tasks.config import MongoSettings, SqliteSettings
 from twisted_tasks.storage.interface import ITaskStore
+from twisted_tasks.storage.mongo import MongoOptions, MongoStore
 from twisted_tasks.storage.sqlite import SqliteStore
 
 
@@ -18,4 +19,7 @@ def make_store(settings: SqliteSettings | MongoSettings, reactor: Any, clock: IR
     """
     if isinstance(settings, SqliteSettings):
         return SqliteStore(settings.path, reactor, clock)
-    raise NotImplementedError
+    options = MongoOptions(
+        settings.uri, settings.database, settings.pool_size, settings.write_concern, settings.password_file
+    )
+    return MongoStore(options, reactor, clock)

@@ -1,0 +1,275 @@
+"""Tasks in MongoDB: the store itself, from opening to closing.
+
+What an operation is made of is in `mongo_operations`; how a command gets to the right server in time, and is sent again
+when that fails, in `mongo_client`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, succeed
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from twisted_tasks.model import ListQuery, Task, TaskChange, TaskRef
+from twisted_tasks.storage import mongo_documents as documents
+from twisted_tasks.storage.interface import ITaskStore, Outcome, StoreMisconfigured
+from twisted_tasks.storage.mongo_backoff import Backoff, Jitter, sleep
+from twisted_tasks.storage.mongo_client import Client
+from twisted_tasks.storage.mongo_operations import Operations, task_error
+from twisted_tasks.storage.mongo_reply import (
+    UNAUTHORIZED,
+    CommandFailed,
+    Misconfigured,
+    MongoError,
+)
+from twisted_tasks.storage.mongo_tls import EndpointMaker
+from twisted_tasks.storage.mongo_uri import MongoOptions, read_options
+
+__all__ = ["MongoOptions", "MongoStore"]
+
+_T = TypeVar("_T")
+_Item = TypeVar("_Item")
+
+_CHUNK = 500
+"""Items in one command: with names of 4,096 characters of four bytes, well within the 16 MiB of one document."""
+_INDEX_SECONDS = 24 * 3600.0
+"""How long the making of an index may take: a large collection's takes hours."""
+_INDEX_RETRY_LONGEST = 60.0
+_QUIET_SECONDS = 60.0
+"""A cause of failing calls is logged again when it is still there so much later."""
+_MOST_CAUSES = 100
+# Unauthorized, UnknownReplWriteConcern, UnsatisfiableWriteConcern: waiting mends none of these.
+_NOT_ALLOWED = frozenset({UNAUTHORIZED, 79, 100})
+
+
+@implementer(ITaskStore)
+class MongoStore:
+    """An `ITaskStore` in MongoDB.
+
+    @param options: which MongoDB, and how.
+    @param reactor: makes connections.
+    @param clock: what deadlines are told on; its `seconds` never goes back.
+    @param jitter: what pauses are varied by.
+    @raise ValueError: the options ask for what cannot be done, in one sentence. Nothing is opened before `open`.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self, options: MongoOptions, reactor: Any, clock: IReactorTime, jitter: Jitter = random.random
+    ) -> None:
+        self._config = read_options(options)
+        self._clock = clock
+        self._jitter = jitter
+        endpoints = EndpointMaker(reactor, self._config.tls, self._config.connect_timeout)
+        self._client = Client(self._config, endpoints, clock, jitter)
+        self._causes = _Causes(clock)
+        self._operations = Operations(self._client, self._causes.note)
+        self._indexing: Deferred[None] | None = None
+        self._closed = False
+
+    # ITaskStore.
+
+    def open(self) -> Deferred[None]:
+        """See ITaskStore. Ends with the first attempt to connect."""
+        return Deferred.fromCoroutine(self._open())
+
+    def close(self) -> Deferred[None]:
+        """See ITaskStore."""
+        self._closed = True
+        self._client.close()
+        if self._indexing is not None:
+            self._indexing.cancel()
+        return succeed(None)
+
+    def ping(self, deadline: float) -> Deferred[None]:
+        """See ITaskStore. Goes as far as a write that changes nothing, confirmed by the primary's majority."""
+        return Deferred.fromCoroutine(self._told(self._ping(deadline)))
+
+    def add(self, tasks: Sequence[Task], deadline: float) -> Deferred[list[Outcome[Task]]]:
+        """See ITaskStore."""
+        return self._each(self._operations.add, tasks, deadline)
+
+    def update(self, changes: Sequence[TaskChange], deadline: float) -> Deferred[list[Outcome[Task]]]:
+        """See ITaskStore."""
+        return self._each(self._operations.update, changes, deadline)
+
+    def get(self, refs: Sequence[TaskRef], deadline: float) -> Deferred[list[Outcome[Task]]]:
+        """See ITaskStore."""
+        return self._each(self._operations.get, refs, deadline)
+
+    def remove(self, refs: Sequence[TaskRef], deadline: float) -> Deferred[list[Outcome[None]]]:
+        """See ITaskStore."""
+        return self._each(self._operations.remove, refs, deadline)
+
+    def find(self, queries: Sequence[ListQuery], deadline: float) -> Deferred[list[Outcome[list[Task]]]]:
+        """See ITaskStore. Whole lists share a command; every page has its own, on whatever connection is free."""
+        whole = [index for index, query in enumerate(queries) if query == ListQuery(query.user_id)]
+        parts = [
+            (which, self._operations.find_lists([queries[index].user_id for index in which], deadline))
+            for which in _chunks(whole)
+        ]
+        rest = set(range(len(queries))).difference(whole)
+        parts += [([index], self._operations.find_page(queries[index], deadline)) for index in sorted(rest)]
+        return Deferred.fromCoroutine(self._told(self._together(len(queries), parts)))
+
+    # Lifecycle.
+
+    async def check(self, deadline: float) -> str:
+        """Connect, log in, try whether we may write, and return what was found, in one sentence.
+
+        @raise StoreMisconfigured: it does not work; the sentence says why. `open` must have been called.
+        """
+        try:
+            await self._operations.ping(deadline)
+        except MongoError as error:
+            raise StoreMisconfigured(self._explain(error)) from None
+        primary = self._client.topology.primary
+        return f"MongoDB at {primary} works; tasks are in the database {self._config.database}"
+
+    async def _open(self) -> None:
+        self._client.start()
+        await self._client.settled
+        if isinstance(self._client.pool.trouble, Misconfigured):
+            trouble = str(self._client.pool.trouble)
+            self.close()
+            raise StoreMisconfigured(trouble)
+        if self._client.pool.ready:
+            try:
+                await self._ping(self._clock.seconds() + self._config.connect_timeout)
+            except StoreMisconfigured:
+                self.close()
+                raise
+            except MongoError as error:
+                self._causes.note(error)
+        if not self._closed:
+            self._indexing = Deferred.fromCoroutine(self._keep_indexing())
+            self._indexing.addErrback(lambda failure: failure.trap(CancelledError))
+            self._indexing.addErrback(lambda failure: self._log.failure("making the index of tasks failed", failure))
+
+    async def _ping(self, deadline: float) -> None:
+        try:
+            await self._operations.ping(deadline)
+        except MongoError as error:
+            if isinstance(error, Misconfigured) or (isinstance(error, CommandFailed) and error.code in _NOT_ALLOWED):
+                raise StoreMisconfigured(self._explain(error)) from None
+            raise
+
+    def _explain(self, error: MongoError) -> str:
+        """Return why the database cannot be used, for the operator."""
+        if isinstance(error, CommandFailed):
+            if error.code == UNAUTHORIZED:
+                who = self._config.credentials.username if self._config.credentials else None
+                login = f"user {who}" if who else "a client without a login"
+                return f"MongoDB does not let {login} write to the database {self._config.database}"
+            return f"MongoDB refuses to work: {error.message}"
+        silence = "; ".join(f"{address}: {why}" for address, why in self._client.topology.silence.items())
+        return f"MongoDB cannot be used: {error}" + (f" ({silence})" if silence and silence not in str(error) else "")
+
+    # The index.
+
+    async def _keep_indexing(self) -> None:
+        """Make the index, on a connection of its own, and try again until that has worked or never will."""
+        backoff = Backoff(1.0, _INDEX_RETRY_LONGEST, self._jitter)
+        while True:
+            try:
+                await self._make_index()
+                return
+            except CommandFailed as error:
+                if not error.passing:
+                    # Everything works without it, only slower.
+                    self._log.warn("the index of tasks cannot be made: {error}", error=f"{error}: {error.message}")
+                    return
+            except Misconfigured as error:
+                self._log.warn("the index of tasks cannot be made: {error}", error=str(error))
+                return
+            except MongoError as error:
+                self._log.debug("the index of tasks is not made yet: {error}", error=str(error))
+            await sleep(self._clock, backoff.failed())
+
+    async def _make_index(self) -> None:
+        # The connection is busy until the index is there, so it is none of the pool's.
+        connection = await self._client.dial_primary(self._clock.seconds() + _INDEX_RETRY_LONGEST)
+        try:
+            command = documents.create_index(replicated="setName" in connection.hello)
+            deadline = self._clock.seconds() + _INDEX_SECONDS
+            reply = await connection.run(self._config.database, command, deadline)
+        finally:
+            connection.close()
+        if reply.get("numIndexesAfter") != reply.get("numIndexesBefore"):
+            self._log.info("made the index of tasks in {database}", database=self._config.database)
+
+    # Running operations.
+
+    def _each(
+        self,
+        operation: Callable[[Sequence[_Item], float], Coroutine[Any, Any, list[Outcome[_T]]]],
+        items: Sequence[_Item],
+        deadline: float,
+    ) -> Deferred[list[Outcome[_T]]]:
+        if 0 < len(items) <= _CHUNK:
+            return Deferred.fromCoroutine(self._told(operation(items, deadline)))
+        chunks = _chunks(range(len(items)))
+        parts = [(which, operation([items[index] for index in which], deadline)) for which in chunks]
+        return Deferred.fromCoroutine(self._told(self._together(len(items), parts)))
+
+    async def _together(
+        self, size: int, parts: Sequence[tuple[Sequence[int], Coroutine[Any, Any, list[Outcome[_T]]]]]
+    ) -> list[Outcome[_T]]:
+        """Run the parts of a batch at once and put their outcomes in order; a part that fails, fails alone."""
+        if len(parts) == 1:
+            return await parts[0][1]
+        results: list[tuple[bool, Any]] = await DeferredList(
+            [Deferred.fromCoroutine(part) for _, part in parts], consumeErrors=True
+        )
+        failures = [result for worked, result in results if not worked]
+        for failure in failures:
+            if len(failures) == len(parts) or not failure.check(MongoError):
+                failure.raiseException()
+        outcomes: list[Any] = [None] * size
+        for (which, _), (worked, result) in zip(parts, results, strict=True):
+            if not worked:
+                self._causes.note(result.value)
+                result = [task_error(result.value)] * len(which)
+            for index, outcome in zip(which, result, strict=True):
+                outcomes[index] = outcome
+        return outcomes
+
+    async def _told(self, operation: Awaitable[_T]) -> _T:
+        """Let a failed operation fail with what its caller is told, and the log have the cause."""
+        try:
+            return await operation
+        except MongoError as error:
+            if not self._closed:
+                self._causes.note(error)
+            raise task_error(error) from None
+
+
+class _Causes:
+    """Logs why calls fail, once for each cause, and again when it is still so much later."""
+
+    _log = Logger()
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._logged: dict[str, float] = {}
+
+    def note(self, error: MongoError) -> None:
+        """Take note of why a call failed."""
+        cause = f"{type(error).__name__}: {error}"
+        now = self._clock.seconds()
+        if now - self._logged.get(cause, -_QUIET_SECONDS) < _QUIET_SECONDS:
+            return
+        if len(self._logged) >= _MOST_CAUSES:  # texts of networks and servers: however many, memory stays flat
+            self._logged.clear()
+        self._logged[cause] = now
+        self._log.warn("calls fail for want of MongoDB: {cause}", cause=cause)
+
+
+def _chunks(indexes: Sequence[int]) -> list[Sequence[int]]:
+    return [indexes[start : start + _CHUNK] for start in range(0, len(indexes), _CHUNK)]

@@ -1,0 +1,183 @@
+"""Operations on MongoDB that end by their deadline, and survive what a repetition can survive.
+
+This is the module to take elsewhere, with those it imports: it knows MongoDB and deadlines, and nothing about tasks.
+An operation is a coroutine function of a connection, made so that running it again is harmless. `execute` finds it a
+connection, runs it, and runs it again when what went wrong may pass and there is time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from bson import Binary, Int64
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+
+from twisted_tasks.storage.mongo_auth import Login
+from twisted_tasks.storage.mongo_backoff import Backoff, Jitter, sleep
+from twisted_tasks.storage.mongo_connection import Connection, Dialer, Endpoints
+from twisted_tasks.storage.mongo_pool import Pool
+from twisted_tasks.storage.mongo_reply import CommandFailed, ConnectionLost, MongoError, NotConnected, TimedOut
+from twisted_tasks.storage.mongo_topology import Topology
+from twisted_tasks.storage.mongo_uri import Address, MongoConfig
+
+_T = TypeVar("_T")
+
+_RETRY_FIRST = 0.02
+_RETRY_LONGEST = 0.5
+_SERVER_SHARE = 0.95
+"""How much of the remaining time a server is given: it should be the one to say that it was not enough, because then
+the connection is in order, and nothing is left running."""
+_SPARE_SESSIONS = 64
+
+
+class Write:
+    """The session and number by which a server recognises one write, however often it is sent.
+
+    @ivar doubtful: whether a server may still be working on it, for want of a reply.
+    """
+
+    __slots__ = ("doubtful", "number", "session")
+
+    def __init__(self, session: Binary, number: int) -> None:
+        self.session = session
+        self.number = number
+        self.doubtful = False
+
+    def watch(self, reply: Deferred[_T]) -> Deferred[_T]:
+        """Take note of whether the reply to the write comes; return the Deferred given."""
+        self.doubtful = True
+        return reply.addCallback(self._answered)
+
+    def _answered(self, reply: _T) -> _T:
+        self.doubtful = False
+        return reply
+
+    def sign(self, command: dict[str, Any]) -> dict[str, Any]:
+        """Put session and number into a command, and return it."""
+        command["lsid"] = {"id": self.session}
+        command["txnNumber"] = Int64(self.number)
+        return command
+
+
+class Client:
+    """Runs operations against the primary of a MongoDB.
+
+    @param config: which MongoDB; its `seeds` have been found.
+    @param endpoints: how to reach an address.
+    @param clock: what deadlines are told on.
+    @param jitter: `random.random`, or its like.
+
+    @ivar retries: operations that were run again, so far.
+    @ivar timeouts: operations that ran out of time on a connection, so far.
+    """
+
+    def __init__(self, config: MongoConfig, endpoints: Endpoints, clock: IReactorTime, jitter: Jitter) -> None:
+        self.config = config
+        self.retries = 0
+        self.timeouts = 0
+        self._clock = clock
+        self._jitter = jitter
+        login = Login(config.credentials) if config.credentials is not None else None
+        self.dialer = Dialer(endpoints, clock, login, config.app_name, config.connect_timeout)
+        self.pool = Pool(config.pool_size, self.dialer, clock, jitter, self._heard)
+        self.topology = Topology(config.seeds, config.direct, config.replica_set, self.dialer, clock, jitter, self.pool)
+        self._closed = False
+        self._spare: list[Write] = []
+
+    def start(self) -> None:
+        """Start to look for the primary and to connect to it."""
+        self.topology.start()
+
+    def close(self) -> None:
+        """End everything; operations under way fail with NotConnected or ConnectionLost, and later ones too."""
+        self._closed = True
+        self.topology.stop()
+        self.pool.close("the MongoDB client is closed")
+
+    @property
+    def settled(self) -> Deferred[None]:
+        """Fires when the first attempt to reach the primary has ended, whichever way."""
+        return self.pool.settled
+
+    async def dial_primary(self, deadline: float) -> Connection:
+        """Make a connection to the primary that is not the pool's, as soon as there is a primary."""
+        await self._wait(deadline, None)
+        if self.topology.primary is None:
+            raise NotConnected("MongoDB has no primary")
+        return await self.dialer.dial(self.topology.primary, login=True)
+
+    async def execute(self, operation: Callable[[Connection], Awaitable[_T]], deadline: float) -> _T:
+        """Run an operation, again if need be, and return what it returns.
+
+        @param operation: is given a connection; must be safe to run more than once.
+        @raise MongoError: what went wrong the last time. NotConnected says that nothing was ever sent.
+        """
+        backoff: Backoff | None = None
+        last: MongoError | None = None
+        while True:
+            connection = self.pool.choose()
+            if connection is None:
+                connection = await self._wait(deadline, last)
+            try:
+                return await operation(connection)
+            except (CommandFailed, ConnectionLost) as error:
+                last = error
+                if isinstance(error, CommandFailed):
+                    if not error.passing:
+                        raise
+                    if error.not_primary:
+                        self.pool.suspect(connection)
+                if self._closed:
+                    raise
+            except TimedOut:
+                self.timeouts += 1
+                raise
+            finally:
+                self.pool.serve()
+            backoff = backoff or Backoff(_RETRY_FIRST, _RETRY_LONGEST, self._jitter)
+            await self._rest(backoff.failed(), deadline, last)
+            self.retries += 1
+
+    async def _wait(self, deadline: float, last: MongoError | None) -> Connection:
+        if self._closed:
+            raise NotConnected("the MongoDB client is closed")
+        try:
+            return await self.pool.wait(deadline)
+        except NotConnected:
+            if last is not None:
+                raise last from None  # something was sent, so the caller must not be told that nothing was
+            raise
+
+    async def _rest(self, seconds: float, deadline: float, last: MongoError) -> None:
+        """Wait before the next attempt, if there will be time for one."""
+        if self._clock.seconds() + seconds >= deadline:
+            raise last
+        if seconds > 0:
+            await sleep(self._clock, seconds)
+
+    def milliseconds(self, deadline: float) -> int:
+        """Return how long a server may take over a command, for maxTimeMS and wtimeout; at least 1."""
+        return max(1, int((deadline - self._clock.seconds()) * _SERVER_SHARE * 1000))
+
+    def write_concern(self, milliseconds: int) -> dict[str, Any]:
+        """Return the write concern of a command that may take so long."""
+        if self.config.write_timeout_ms is not None:
+            milliseconds = min(milliseconds, self.config.write_timeout_ms)
+        return {**self.config.write_concern, "wtimeout": milliseconds}
+
+    def begin_write(self) -> Write:
+        """Return a session and a number for one write. No other write has the session until `end_write`."""
+        write = self._spare.pop() if self._spare else Write(Binary.from_uuid(uuid4()), 0)
+        write.number += 1
+        return write
+
+    def end_write(self, write: Write) -> None:
+        """Say that a write is over. A session that a server may still be busy with is not used again."""
+        if not write.doubtful and len(self._spare) < _SPARE_SESSIONS:
+            self._spare.append(write)
+
+    def _heard(self, address: Address, hello: Any) -> None:
+        self.topology.heard(address, hello)

@@ -1,0 +1,275 @@
+"""One connection to one MongoDB server, from the first byte to the last.
+
+`Connection` is txmongo's protocol with three things added: a deadline for every command, an end that says why, and
+the handshake (`hello`, login) that has to be over before anybody uses it. What it is built on is public in txmongo:
+`MongoProtocol`, `send_query`, `inflight`, `Msg`.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from typing import Any, Protocol
+
+import bson
+from bson.codec_options import CodecOptions, DatetimeConversion
+from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.internet.defer import TimeoutError as DeferredTimeoutError
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IAddress, IReactorTime, IStreamClientEndpoint, ITCPTransport
+from twisted.internet.protocol import Factory
+from twisted.python.failure import Failure
+from txmongo.protocol import MongoProtocol, Msg
+
+from twisted_tasks.storage.mongo_auth import Login
+from twisted_tasks.storage.mongo_reply import (
+    CommandFailed,
+    ConnectionLost,
+    Misconfigured,
+    MongoError,
+    NotConnected,
+    TimedOut,
+    check,
+)
+from twisted_tasks.storage.mongo_uri import Address
+
+# Dates as plain numbers: half the cost of datetimes, and no date there is fails to decode.
+_CODEC: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)
+
+_OLDEST_WIRE_VERSION = 9  # MongoDB 4.4
+_COMMAND_NOT_FOUND = 59
+STALLED_SECONDS = 0.1
+"""A connection that owes a reply for so long gets no new command while there is another one: a server works on the
+commands of a connection one after the other, so whatever is behind a slow one waits as well."""
+
+
+class Connection(MongoProtocol):
+    """A connection.
+
+    @ivar hello: the server's reply to the handshake's `hello`; empty until then.
+    @ivar ended: why the connection is of no more use, or None while it is.
+    """
+
+    def __init__(self, clock: IReactorTime) -> None:
+        super().__init__()
+        self.hello: Mapping[str, Any] = {}
+        self.ended: str | None = None
+        self._clock = clock
+        self._owing_since = 0.0
+        self._on_end: Callable[[Connection], None] | None = None
+
+    @property
+    def sessions(self) -> bool:
+        """Whether the server recognises a repeated write by its session and number."""
+        numbered = "setName" in self.hello or self.hello.get("msg") == "isdbgrid"
+        return numbered and self.hello.get("logicalSessionTimeoutMinutes") is not None
+
+    @property
+    def wire_version(self) -> int:
+        """The newest protocol the server speaks: 17 is MongoDB 6.0."""
+        return int(self.hello.get("maxWireVersion", 0))
+
+    def stalled(self, now: float) -> bool:
+        """Return whether the server has owed a reply for a while."""
+        return self.inflight() > 0 and now - self._owing_since > STALLED_SECONDS
+
+    def on_end(self, listener: Callable[[Connection], None]) -> None:
+        """Have `listener` called, once, when the connection is of no more use and before its commands fail."""
+        self._on_end = listener
+
+    def send(self, command: bytes, deadline: float) -> Deferred[dict[str, Any]]:
+        """Send a command, in BSON, and return its reply, decoded and not looked at: see `mongo_reply.check`.
+
+        When there is no reply by the deadline the connection is aborted: the server is still at it, and everything
+        sent after it would wait behind. Cancelling the Deferred merely drops the reply.
+
+        Fails with TimedOut or ConnectionLost.
+        """
+        now = self._clock.seconds()
+        if self.ended is not None:
+            return fail(ConnectionLost(self.ended))
+        if deadline <= now:
+            return fail(TimedOut("there was no time left to send it"))
+        if self.inflight() == 0:
+            self._owing_since = now
+        reply: Deferred[Any] = self.send_query(Msg(body=command))
+        return reply.addBoth(self._replied, self._clock.callLater(deadline - now, self._expire, reply))
+
+    async def run(self, database: str, command: Mapping[str, Any], deadline: float) -> dict[str, Any]:
+        """Send a command to a database and return its reply, checked; raise MongoError."""
+        reply = await self.send(bson.encode({**command, "$db": database}), deadline)
+        check(reply)
+        return reply
+
+    def abort(self, reason: str) -> None:
+        """End the connection at once. Commands in flight fail with ConnectionLost."""
+        self._end(reason)
+        if self.transport is not None:
+            self.transport.abortConnection()
+
+    def close(self) -> None:
+        """End the connection in good order when nothing is in flight, else at once."""
+        if self.inflight():
+            self.abort("it was closed")
+            return
+        self._end("it was closed")
+        self.transport.loseConnection()
+
+    def fail(self, reason: object) -> None:
+        """What txmongo calls when bytes came that it cannot read."""
+        self.abort(f"the server's bytes make no sense: {reason!r}")
+
+    def connectionMade(self) -> None:
+        """See Protocol."""
+        if ITCPTransport.providedBy(self.transport):  # which a Unix socket is not
+            self.transport.setTcpKeepAlive(True)
+            self.transport.setTcpNoDelay(True)
+        super().connectionMade()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """See Protocol."""
+        self._end(describe(reason))
+        super().connectionLost(reason)
+
+    def _end(self, reason: str) -> None:
+        if self.ended is None:
+            self.ended = reason
+            if self._on_end is not None:
+                self._on_end(self)
+
+    def _expire(self, reply: Deferred[Any]) -> None:
+        # First nobody gets this connection any more, then the caller is told, then what else is in flight here fails.
+        self._end("an operation on it timed out")
+        reply.cancel()
+        self.transport.abortConnection()
+
+    def _replied(self, result: Any, timer: Any) -> dict[str, Any] | Failure:
+        expired = not timer.active()
+        if not expired:
+            timer.cancel()
+        if self.inflight():
+            self._owing_since = self._clock.seconds()
+        if isinstance(result, Failure):
+            if expired:
+                return Failure(TimedOut("no reply came in time"))
+            if result.check(CancelledError):
+                return result
+            return Failure(ConnectionLost(self.ended or "the connection was lost"))
+        try:
+            return bson.decode(result.body, _CODEC)
+        except Exception as error:  # not a reply: what comes next on this connection cannot be told either
+            self.fail(error)
+            return Failure(ConnectionLost("the server's reply makes no sense"))
+
+
+class _Connections(Factory):
+    """Makes Connections for an endpoint."""
+
+    noisy = False
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+
+    def buildProtocol(self, addr: IAddress | None) -> Connection:
+        """See IProtocolFactory."""
+        connection = Connection(self._clock)
+        connection.factory = self
+        return connection
+
+    def setInstance(self, instance: object = None, reason: object = None) -> None:
+        """What txmongo's protocol calls when it ends; Connection tells whom it concerns by itself."""
+
+
+class Endpoints(Protocol):
+    """Makes the endpoint by which to reach an address."""
+
+    def __call__(self, address: Address) -> IStreamClientEndpoint: ...
+
+
+class Dialer:
+    """Makes connections that are ready to be used.
+
+    @param endpoints: how to reach an address.
+    @param login: whom to log in as, or None.
+    @param app_name: what the servers' logs are to call us.
+    @param timeout: seconds that all of it may take, from the name's look-up to the login.
+    """
+
+    def __init__(
+        self, endpoints: Endpoints, clock: IReactorTime, login: Login | None, app_name: str, timeout: float
+    ) -> None:
+        self.timeout = timeout
+        self._endpoints = endpoints
+        self._clock = clock
+        self._login = login
+        client = {
+            "application": {"name": app_name},
+            "driver": {"name": "txmongo", "version": version("txmongo")},
+            "os": {"type": platform.system()},
+        }
+        self._hello = {"hello": 1, "client": client}
+
+    async def dial(self, address: Address, login: bool) -> Connection:
+        """Connect, say hello, and log in if asked to (and if there is anybody to log in as).
+
+        @raise MongoError: it did not work; Misconfigured when it never will.
+        """
+        deadline = self._clock.seconds() + self.timeout
+        connection = await self._connect(address, deadline)
+        try:
+            await self._shake_hands(connection, login, deadline)
+        except BaseException:
+            connection.abort("the handshake failed")
+            raise
+        return connection
+
+    async def _connect(self, address: Address, deadline: float) -> Connection:
+        connecting = self._endpoints(address).connect(_Connections(self._clock))
+        connecting.addTimeout(max(0.0, deadline - self._clock.seconds()), self._clock)
+        try:
+            connection: Connection = await connecting  # type: ignore[assignment]  # the factory makes no others
+        except CancelledError:
+            raise
+        except Exception as error:
+            raise NotConnected(describe(Failure(error))) from None
+        return connection
+
+    async def _shake_hands(self, connection: Connection, login: bool, deadline: float) -> None:
+        hello = dict(self._hello)
+        negotiate = self._login.negotiate if login and self._login is not None else None
+        if negotiate is not None:
+            hello["saslSupportedMechs"] = negotiate
+        try:
+            connection.hello = await connection.run("admin", hello, deadline)
+        except CommandFailed as error:
+            if error.code == _COMMAND_NOT_FOUND:
+                raise Misconfigured("the MongoDB server is older than 4.4") from None
+            raise
+        if connection.wire_version < _OLDEST_WIRE_VERSION:
+            raise Misconfigured("the MongoDB server is older than 4.4")
+        if login and self._login is not None:
+
+            async def run(database: str, command: dict[str, Any]) -> dict[str, Any]:
+                return await connection.run(database, command, deadline)
+
+            await self._login.login(run, connection.hello)
+
+
+def describe(failure: Failure) -> str:
+    """Return why a connection failed or ended, as part of a sentence."""
+    error = failure.value
+    if isinstance(error, MongoError):
+        return str(error)
+    if isinstance(error, DeferredTimeoutError):
+        return "no answer in time"
+    if isinstance(error, ConnectionDone):
+        return "the server closed the connection"
+    module = type(error).__module__
+    if module.startswith("OpenSSL"):
+        # A list of (library, function, reason); an empty one is a connection that ended within TLS.
+        reasons = error.args[0] if error.args and isinstance(error.args[0], list) else []
+        return f"TLS failed: {reasons[-1][-1]}" if reasons else "TLS failed: the connection ended"
+    if module.startswith("service_identity"):
+        return "TLS failed: the server's certificate is for another name"
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,96 @@
+"""How to reach a MongoDB server: over TCP or a Unix socket, and with TLS or without.
+
+With TLS the server has to show a certificate that is signed by an authority we trust and made out for the name we
+called. There is no way around that: no option, and no falling back to plaintext.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from cryptography.x509 import load_pem_x509_certificates
+from OpenSSL import SSL, crypto
+from twisted.internet.abstract import isIPAddress, isIPv6Address
+from twisted.internet.endpoints import (
+    HostnameEndpoint,
+    TCP4ClientEndpoint,
+    TCP6ClientEndpoint,
+    UNIXClientEndpoint,
+    wrapClientTLS,
+)
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.ssl import Certificate, optionsForClientTLS, platformTrust, trustRootFromCertificates
+
+from twisted_tasks.storage.mongo_uri import Address, TlsFiles
+
+
+class EndpointMaker:
+    """Makes the endpoint of an address. The files of TLS are read here, once.
+
+    @param reactor: makes the connections.
+    @param tls: the files to use, or None for plaintext.
+    @param timeout: seconds that one attempt to connect may take.
+    @raise ValueError: a file does not hold what it should, in one sentence.
+    """
+
+    def __init__(self, reactor: Any, tls: TlsFiles | None, timeout: float) -> None:
+        self._reactor = reactor
+        self._timeout = timeout
+        self._trust: Any = None
+        self._own: dict[str, Any] = {}
+        self._creators: dict[str, Any] | None = None
+        if tls is not None:
+            self._creators = {}
+            self._trust = platformTrust() if tls.ca_file is None else _authorities(tls.ca_file)
+            self._own = {} if tls.key_file is None else _own_certificate(tls.key_file, tls.key_password)
+
+    def __call__(self, address: Address) -> IStreamClientEndpoint:
+        """Return the endpoint by which to connect to an address."""
+        if self._creators is None:
+            return self._plain(address)
+        if address.host not in self._creators:
+            self._creators[address.host] = optionsForClientTLS(
+                address.host, trustRoot=self._trust, extraCertificateOptions=dict(self._own)
+            )
+        return wrapClientTLS(self._creators[address.host], self._plain(address))
+
+    def _plain(self, address: Address) -> IStreamClientEndpoint:
+        if address.port is None:
+            return UNIXClientEndpoint(self._reactor, address.host, self._timeout)
+        # An address needs no look-up, and so no thread.
+        if isIPAddress(address.host):
+            return TCP4ClientEndpoint(self._reactor, address.host, address.port, self._timeout)
+        if isIPv6Address(address.host):
+            return TCP6ClientEndpoint(self._reactor, address.host, address.port, self._timeout)
+        return HostnameEndpoint(self._reactor, address.host, address.port, self._timeout)
+
+
+def _authorities(path: str) -> Any:
+    return trustRootFromCertificates([Certificate(one) for one in _certificates(path, "tlsCAFile")])
+
+
+def _own_certificate(path: str, password: str | None) -> dict[str, Any]:
+    first, *chain = _certificates(path, "tlsCertificateKeyFile")
+    try:
+        # An empty passphrase, since OpenSSL would ask the terminal for one that is missing.
+        key = crypto.load_privatekey(crypto.FILETYPE_PEM, Path(path).read_bytes(), (password or "").encode())
+        context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+        context.use_certificate(first)
+        context.use_privatekey(key)
+        context.check_privatekey()
+    except (OSError, crypto.Error, SSL.Error):
+        raise ValueError(
+            f"the MongoDB URI's tlsCertificateKeyFile {path} does not hold the private key of its first certificate,"
+            " or tlsCertificateKeyFilePassword does not open it"
+        ) from None
+    return {"privateKey": key, "certificate": first, "extraCertChain": chain}
+
+
+def _certificates(path: str, option: str) -> list[crypto.X509]:
+    try:
+        return [crypto.X509.from_cryptography(one) for one in load_pem_x509_certificates(Path(path).read_bytes())]
+    except OSError as error:
+        raise ValueError(f"cannot read the MongoDB URI's {option} {path}: {error.strerror}") from None
+    except ValueError:
+        raise ValueError(f"the MongoDB URI's {option} {path} holds no certificate in PEM form") from None
