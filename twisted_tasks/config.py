@@ -234,6 +234,10 @@ class _Given:
         """Return whether it was given on the command line."""
         return self.source.get(option, "").startswith("--")
 
+    def chosen(self, option: str) -> Any:
+        """Return the value given, or None."""
+        return self._values.get(option)
+
     def get(self, option: str) -> Any:
         """Return the value given, or the default."""
         if option in self._values:
@@ -293,15 +297,15 @@ def _store(given: _Given, environment: Mapping[str, str]) -> SqliteSettings | Mo
     if "mongo-uri" in given:
         uri = given.get("mongo-uri")
     else:
-        host = given.get("mongo-host") if "mongo-host" in given else linked_host or given.get("mongo-host")
-        port = given.get("mongo-port") if "mongo-port" in given else linked_port or given.get("mongo-port")
+        host = given.chosen("mongo-host") or linked_host or given.get("mongo-host")
+        port = given.chosen("mongo-port") or linked_port or given.get("mongo-port")
         uri = f"mongodb://[{host}]:{port}" if ":" in host else f"mongodb://{host}:{port}"
     return MongoSettings(
         uri,
         given.get("mongo-db"),
         given.get("mongo-pool-size"),
-        given.get("mongo-write-concern") if "mongo-write-concern" in given else None,
-        given.get("mongo-password-file") if "mongo-password-file" in given else None,
+        given.chosen("mongo-write-concern"),
+        given.chosen("mongo-password-file"),
     )
 
 
