@@ -22,7 +22,7 @@ ALLOWED = {
     "storage.interface": {"model"},
     "storage.sqlite": {"storage.interface", "model"},
     "storage.mongo": {"storage.interface", "model", "storage.mongo"},
-    "storage.batching": {"storage.interface", "model"},
+    "storage.batching": {"storage.interface", "model", "storage.batching"},
     "storage.open": {"config", "model", "storage"},
     "convert": {"model", "gen"},
     "handler": {"convert", "model", "gen", "storage.interface"},
