@@ -149,6 +149,27 @@ SETTINGS: tuple[Setting, ...] = (
         "Calls that may be under way in the whole process; one more is answered 429.",
     ),
     Setting(
+        "batch-max-items",
+        ("TASKS_BATCH_MAX_ITEMS",),
+        _integer(1, 10_000),
+        "64",
+        "Calls that may go to the store together; 1 is each by itself.",
+    ),
+    Setting(
+        "batch-max-bytes",
+        ("TASKS_BATCH_MAX_BYTES",),
+        _integer(1, 8 << 20),
+        "1048576",
+        "Bytes of text that may go to the store together; a longer one goes by itself.",
+    ),
+    Setting(
+        "batch-in-flight",
+        ("TASKS_BATCH_IN_FLIGHT",),
+        _integer(1, 1000),
+        "2",
+        "Batches of one kind (adds, lists, ...) that may be on their way to the store at once.",
+    ),
+    Setting(
         "drain-timeout",
         ("TASKS_DRAIN_TIMEOUT",),
         _seconds(0, 3600),
@@ -187,12 +208,23 @@ class MongoSettings:
 
 
 @dataclass(frozen=True)
+class BatchSettings:
+    """How calls go to the store together."""
+
+    max_items: int
+    """1 is each by itself."""
+    max_bytes: int
+    in_flight: int
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything the daemon was told, checked and whole."""
 
     listen: tuple[str, ...]
     """Twisted server endpoint strings."""
     store: SqliteSettings | MongoSettings
+    batches: BatchSettings
     timeout: float
     max_in_flight: int
     drain_timeout: float
@@ -209,6 +241,7 @@ def load(options: Mapping[str, str | Sequence[str] | None], environment: Mapping
     return Settings(
         listen=_listen(given),
         store=_store(given, environment),
+        batches=BatchSettings(given.get("batch-max-items"), given.get("batch-max-bytes"), given.get("batch-in-flight")),
         timeout=given.get("timeout"),
         max_in_flight=given.get("max-in-flight"),
         drain_timeout=given.get("drain-timeout"),

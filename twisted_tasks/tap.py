@@ -78,7 +78,7 @@ def make_service(settings: config.Settings, reactor: Any) -> Daemon:
     @raise ValueError: when a setting cannot be honoured, in one sentence.
     """
     clock = MonotonicClock(reactor)
-    store = make_store(settings.store, reactor, clock)
+    store = make_store(settings, reactor, clock)
     probe = Probe(store.ping, clock)
     handler = TasksHandler(store, clock, probe.health, timeout=settings.timeout, max_in_flight=settings.max_in_flight)
     factory = ThriftServerFactory(Tasks.Processor(handler), limits=Limits(), clock=reactor)
