@@ -50,13 +50,13 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run: $(SETUP) | $(VENV)/bin/python
-	$(BIN)/pip install --quiet $(EDITABLE) .
+	$(BIN)/pip install --quiet $(EDITABLE) '.[cli]'
 	touch $@
 
 $(VENV)/.test: $(SETUP) | $(VENV)/bin/python
-	$(BIN)/pip install --quiet $(EDITABLE) '.[test]'
+	$(BIN)/pip install --quiet $(EDITABLE) '.[cli,test]'
 	touch $@
 
 $(VENV)/.lint: $(SETUP) | $(VENV)/bin/python
-	$(BIN)/pip install --quiet $(EDITABLE) '.[test,lint]'
+	$(BIN)/pip install --quiet $(EDITABLE) '.[cli,test,lint]'
 	touch $@

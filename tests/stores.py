@@ -12,12 +12,17 @@ from twisted.internet.interfaces import IReactorTime
 
 from tests.memory_store import MemoryStore
 from tests.mongod import Mongod, ReplicaSet
+from twisted_tasks.storage import memory
 from twisted_tasks.storage.batching import BatchingStore, BatchLimits
 from twisted_tasks.storage.interface import ITaskStore
 from twisted_tasks.storage.mongo import MongoOptions, MongoStore
 from twisted_tasks.storage.sqlite import SqliteStore
 
 MakeStore: TypeAlias = Callable[[pytest.FixtureRequest, IReactorTime], ITaskStore]
+
+
+def _doubles(request: pytest.FixtureRequest, clock: IReactorTime) -> ITaskStore:
+    return memory.MemoryStore()
 
 
 def _sqlite(request: pytest.FixtureRequest, clock: IReactorTime) -> ITaskStore:
@@ -54,6 +59,9 @@ REAL_STORES: list[Any] = [
     pytest.param(_replica_set, id="mongo-set", marks=pytest.mark.mongod),
 ]
 
+SCANNED_STORES: list[Any] = [*REAL_STORES, pytest.param(_doubles, id="double")]
+"""Those that can be walked through."""
+
 STORES: list[Any] = [
     *REAL_STORES,
     pytest.param(_batched(_sqlite), id="batched-sqlite"),
@@ -61,6 +69,7 @@ STORES: list[Any] = [
     # Not for users; but what is tested over it has to be true of a store.
     pytest.param(_memory, id="memory"),
     pytest.param(_batched(_memory), id="batched-memory"),
+    pytest.param(_doubles, id="double"),
 ]
 
 

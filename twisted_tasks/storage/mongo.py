@@ -17,7 +17,7 @@ from zope.interface import implementer
 
 from twisted_tasks.model import ListQuery, Task, TaskChange, TaskRef
 from twisted_tasks.storage import mongo_documents as documents
-from twisted_tasks.storage.interface import ITaskStore, Outcome, StoreMisconfigured
+from twisted_tasks.storage.interface import ITaskScan, ITaskStore, Outcome, StoreMisconfigured
 from twisted_tasks.storage.mongo_backoff import Backoff, Jitter, sleep
 from twisted_tasks.storage.mongo_client import Client
 from twisted_tasks.storage.mongo_operations import Operations, task_error
@@ -47,7 +47,7 @@ _MOST_CAUSES = 100
 _NOT_ALLOWED = frozenset({UNAUTHORIZED, 79, 100})
 
 
-@implementer(ITaskStore)
+@implementer(ITaskStore, ITaskScan)
 class MongoStore:
     """An `ITaskStore` in MongoDB.
 
@@ -117,6 +117,10 @@ class MongoStore:
         rest = set(range(len(queries))).difference(whole)
         parts += [([index], self._operations.find_page(queries[index], deadline)) for index in sorted(rest)]
         return Deferred.fromCoroutine(self._told(self._together(len(queries), parts)))
+
+    def scan(self, after_id: str | None, limit: int, deadline: float) -> Deferred[list[Task]]:
+        """See ITaskScan."""
+        return Deferred.fromCoroutine(self._told(self._operations.scan(after_id, limit, deadline)))
 
     # Lifecycle.
 
