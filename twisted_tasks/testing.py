@@ -41,6 +41,7 @@ class TasksDouble:
     @ivar refuse: while True, nobody can connect.
     @ivar silent: while True, whatever is sent is lost, in both directions, and no connection breaks: a black hole.
     @ivar connected: how many connections were made so far.
+    @ivar factory: the server factory of the service, to be listened with by tests that want a real port.
     """
 
     def __init__(self, clock: Any = None) -> None:
@@ -53,7 +54,7 @@ class TasksDouble:
         self._wires: list[_Wire] = []
         time = IReactorTime(self.clock)
         processor = Tasks.Processor(TasksHandler(self.store, time, self._health))
-        self._service = ThriftServerFactory(processor, Limits(), time)
+        self.factory = ThriftServerFactory(processor, Limits(), time)
 
     def client(self, **options: Any) -> TasksClient:
         """Return a client of this service, started. Options are those of TasksClient."""
@@ -75,7 +76,7 @@ class TasksDouble:
         if self.refuse:
             return fail(ConnectionRefusedError())
         address = IPv4Address("TCP", "127.0.0.1", 6001)
-        client, server = protocolFactory.buildProtocol(address), self._service.buildProtocol(address)
+        client, server = protocolFactory.buildProtocol(address), self.factory.buildProtocol(address)
         if client is None or server is None:
             return fail(ConnectionRefusedError())
         self.connected += 1

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime, ITCPTransport
+from twisted.internet.interfaces import IDelayedCall, IHandshakeListener, IReactorTime, ISSLTransport, ITCPTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from twisted_tasks.client.codec import METHODS, Codec, Frames, Method
 from twisted_tasks.client.errors import BadReply, Disconnected, TaskError
@@ -31,6 +32,7 @@ class _Pending:
         self.reply = reply
 
 
+@implementer(IHandshakeListener)
 class TasksConnection(Protocol):
     """The client's side of one connection.
 
@@ -68,6 +70,8 @@ class TasksConnection(Protocol):
         """When a byte came last, or, if that is later, when a call was made with none before it pending."""
         self._timer: IDelayedCall | None = None
         self._reason: TaskError | None = None
+        self._open = False
+        """Whether calls can be made: with TLS, not before the service has shown who it is."""
         self.heard = False
         self.was_silent = False
 
@@ -77,11 +81,22 @@ class TasksConnection(Protocol):
         return len(self._pending)
 
     def connectionMade(self) -> None:
-        """Be ready for calls."""
+        """Be ready for calls, or with TLS begin to be."""
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpNoDelay(True)
             self.transport.setTcpKeepAlive(True)
         self._last = self._clock.seconds()
+        if ISSLTransport.providedBy(self.transport):
+            self._watch(self._silence)
+        else:
+            self._begin()
+
+    def handshakeCompleted(self) -> None:
+        """Be ready for calls, over TLS."""
+        self._begin()
+
+    def _begin(self) -> None:
+        self._open = True
         self._watch(self._ping_interval)
         self._made(self)
 
@@ -138,10 +153,11 @@ class TasksConnection(Protocol):
     def _look(self) -> None:
         """See whether it was silent for too long. The timer is not moved with every byte: it looks again instead."""
         quiet = self._clock.seconds() - self._last
-        allowed = self._silence if self._pending else self._ping_interval
+        due = self._pending or not self._open
+        allowed = self._silence if due else self._ping_interval
         if quiet < allowed:
             self._watch(allowed - quiet)
-        elif self._pending:
+        elif due:
             self.was_silent = True
             self.abort(Disconnected(f"the service said nothing for {quiet:.1f} s"))
         else:
@@ -162,10 +178,20 @@ class TasksConnection(Protocol):
         """Fail every call that waits."""
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
-        error = self._reason or Disconnected(f"the connection was lost: {reason.getErrorMessage()}")
+        error = self._reason or Disconnected(f"the connection was lost: {_why(reason)}")
         self._reason = error
         pending, self._pending = self._pending, {}
         self._lost(self, error)
         for call in pending.values():
             if call.reply is not None:
                 call.reply.errback(error)
+
+
+def _why(reason: Failure) -> str:
+    """Return why a connection ended. OpenSSL's errors are lists of (library, function, reason)."""
+    details = reason.value.args[0] if reason.value.args else None
+    if isinstance(details, list) and details and isinstance(details[-1], tuple):
+        return f"TLS: {details[-1][-1]}"
+    if type(reason.value).__name__ == "VerificationError":  # service_identity's, which is there only with TLS
+        return "TLS: the certificate it shows is not that of the host asked for"
+    return reason.getErrorMessage()

@@ -62,6 +62,11 @@ class Link:
         self.trouble = ""
         self._service = ClientService(_Watched(endpoint, self._failed), self._factory(), self._pause, clock)
 
+    @property
+    def works(self) -> bool:
+        """Whether there is a connection, and it has brought a reply."""
+        return self.connection is not None and self.connection.heard
+
     def start(self) -> None:
         """Connect, and stay connected."""
         self._service.startService()

@@ -287,10 +287,10 @@ class TasksClient(Service):
                 raise
             except _NoConnection as error:
                 if in_doubt:
-                    raise _in_doubt(timeout) from error
-                raise Unreachable(str(error)) from error
+                    raise self._in_doubt(timeout) from error
+                raise Unreachable(f"no connection within {timeout:g} s{self._trouble()}") from error
             except _NoReply as error:
-                raise _in_doubt(timeout) from error
+                raise self._in_doubt(timeout) from error
             except REPEATABLE as error:
                 in_doubt = in_doubt or not isinstance(error, Overloaded)
                 # A new connection is at hand, or will be waited for: no need to pause before the first one.
@@ -298,14 +298,14 @@ class TasksClient(Service):
                 pause = _RETRY.pause(failures)
                 if self._clock.seconds() + pause >= deadline:
                     if isinstance(error, Disconnected) or (in_doubt and isinstance(error, Overloaded)):
-                        raise _in_doubt(timeout) from error
+                        raise self._in_doubt(timeout) from error
                     raise
                 await self._sleep(pause)
 
     async def _attempt(self, name: str, arguments: tuple[Any, ...], deadline: float, timeout: float) -> Any:
         connection = self._connection()
         while connection is None:
-            await self._wait(deadline - self._clock.seconds(), timeout)
+            await self._wait(deadline - self._clock.seconds())
             connection = self._connection()
         reply = connection.call(METHODS[name], arguments)
         reply.addTimeout(max(0.0, deadline - self._clock.seconds()), self._clock, _no_reply)
@@ -318,16 +318,11 @@ class TasksClient(Service):
         there = [link.connection for link in self._links if link.connection is not None]
         return min(there, key=lambda connection: connection.pending, default=None)
 
-    async def _wait(self, remaining: float, timeout: float) -> None:
+    async def _wait(self, remaining: float) -> None:
         """Wait until there is a connection. Raises _NoConnection when none comes in time."""
         waiter: Deferred[None] = Deferred()
         self._waiting.add(waiter)
-
-        def none_came(result: object, _: float) -> Failure:
-            trouble = next((link.trouble for link in self._links if link.trouble), "")
-            return Failure(_NoConnection(f"no connection within {timeout:g} s" + (f": {trouble}" if trouble else "")))
-
-        waiter.addTimeout(max(0.0, remaining), self._clock, none_came)
+        waiter.addTimeout(max(0.0, remaining), self._clock, _no_connection)
         try:
             await waiter
         finally:
@@ -337,6 +332,15 @@ class TasksClient(Service):
         waiting, self._waiting = self._waiting, set()
         for waiter in waiting:
             waiter.callback(None)
+
+    def _trouble(self) -> str:
+        """Return why there is no connection, as the end of a sentence; empty when nothing is known."""
+        return next((f": {link.trouble}" for link in self._links if link.trouble and not link.works), "")
+
+    def _in_doubt(self, timeout: float) -> TaskError:
+        return DeadlineExceeded(
+            f"no answer within {timeout:g} s; a write may have been done all the same{self._trouble()}"
+        )
 
     def _must_run(self) -> None:
         if not self.running:
@@ -354,12 +358,12 @@ class _NoReply(Exception):
     """The deadline came before the reply."""
 
 
+def _no_connection(result: object, timeout: float) -> Failure:
+    return Failure(_NoConnection())
+
+
 def _no_reply(result: object, timeout: float) -> Failure:
     return Failure(_NoReply())
-
-
-def _in_doubt(timeout: float) -> TaskError:
-    return DeadlineExceeded(f"no answer within {timeout:g} s; a write may have been done all the same")
 
 
 def _task(task: ttypes.Task) -> Task:
