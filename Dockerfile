@@ -1,7 +1,7 @@
 # The daemon in an image: see docs/docker.md.
 #
 # Any base will do that has Python 3.11 or newer as python3 with its pip, a C library that the wheels are built for
-# (glibc), and useradd.
+# (glibc), and useradd. contrib/docker/build-without-docker.sh makes one of Debian's packages.
 ARG BASE=python:3.13-slim
 
 FROM ${BASE} AS build

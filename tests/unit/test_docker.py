@@ -1,4 +1,4 @@
-"""What the Dockerfile and the Compose file promise."""
+"""What the Dockerfile and the Compose file promise. The image itself: tests/image/check_image.py."""
 
 from __future__ import annotations
 
