@@ -161,6 +161,21 @@ class TroubleTests(SynchronousTestCase):
         error = self.failureResultOf(adding, Unreachable).value
         assert "refused" in str(error)
 
+    def test_impatience(self) -> None:
+        """A client that is not patient fails as soon as every address was tried."""
+        self.double.refuse = True
+        other = TasksDouble(self.clock)
+        other.refuse = True
+        client = TasksClient([self.double, other], self.clock, patient=False)
+        client.startService()
+        adding = client.add("alice", "tea")
+        self.pass_time(0.2)
+        self.failureResultOf(adding, Unreachable)
+        other.refuse = False
+        adding = client.add("alice", "tea")
+        self.pass_time(0.5)
+        self.successResultOf(adding)
+
     def test_it_comes_back(self) -> None:
         """A call made while nothing listens is answered when something does."""
         self.double.refuse = True

@@ -35,6 +35,7 @@ class Link:
     @param ping_interval: see TasksConnection.
     @param backoff: pauses between attempts.
     @param made: called when there is a connection.
+    @param failed: called when every address was tried, or one connected to, in vain.
 
     @ivar connection: the one there is, or None.
     @ivar trouble: why there is none, as far as known; empty before the first attempt has ended.
@@ -48,13 +49,15 @@ class Link:
         ping_interval: float,
         backoff: Backoff,
         made: Callable[[], None],
+        failed: Callable[[], None],
     ) -> None:
         self._endpoint = endpoint
         self._clock = clock
         self._silence = silence
         self._ping_interval = ping_interval
         self._backoff = backoff
-        self._tell = made
+        self._tell_made = made
+        self._tell_failed = failed
         self._barren = 0
         """Attempts and connections in a row that brought no reply."""
         self._patience = 1
@@ -89,15 +92,16 @@ class Link:
 
     def _failed(self, error: BaseException) -> None:
         self._barren += 1
-        self.trouble = str(error) or type(error).__name__
+        self.trouble = (str(error) or type(error).__name__).rstrip(".")
+        self._tell_failed()
 
     def _made(self, connection: TasksConnection) -> None:
         self.connection = connection
-        self._tell()
+        self._tell_made()
 
     def _lost(self, connection: TasksConnection, reason: TaskError) -> None:
         self.connection = None
-        self.trouble = str(reason)
+        self.trouble = str(reason).rstrip(".")
         if connection.heard:
             self._barren = 0
             self._patience = 1
@@ -106,6 +110,8 @@ class Link:
             self._endpoint.leave()
         if connection.was_silent:
             self._patience = min(self._patience * 2, _MAX_PATIENCE)
+        if not connection.heard:
+            self._tell_failed()
 
 
 @implementer(IStreamClientEndpoint)

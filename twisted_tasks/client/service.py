@@ -76,6 +76,8 @@ class TasksClient(Service):
     @param silence: seconds a connection may bring nothing while a reply is due, before it is replaced.
     @param ping_interval: seconds without a call after which an idle connection is tried.
     @param connect_timeout: seconds for each attempt to connect to one address.
+    @param patient: whether a call waits for a connection until its deadline; False lets it fail as Unreachable once
+        every address was tried in vain, which is what somebody who sits in front of it prefers.
     @param tls: see `endpoints.parse`.
     @raise ValueError: when an address makes no sense.
     """
@@ -92,6 +94,7 @@ class TasksClient(Service):
         silence: float = 2.0,
         ping_interval: float = 15.0,
         connect_timeout: float = 3.0,
+        patient: bool = True,
         tls: Callable[[str], Any] | None = None,
     ) -> None:
         servers: list[Server] = [*server] if isinstance(server, list | tuple) else [cast(Server, server)]
@@ -100,6 +103,7 @@ class TasksClient(Service):
         endpoints = [parse(reactor, one, tls) for one in servers]
         self._clock = IReactorTime(reactor)
         self._timeout = timeout
+        self._patient = patient
         self._gate = Gate(max_in_flight, max_waiting, self._clock)
         self._waiting: set[Deferred[None]] = set()
         self._links = [
@@ -110,6 +114,7 @@ class TasksClient(Service):
                 ping_interval,
                 _RECONNECT,
                 self._connected,
+                self._not_connected,
             )
             for number in range(connections)
         ]
@@ -288,7 +293,8 @@ class TasksClient(Service):
             except _NoConnection as error:
                 if in_doubt:
                     raise self._in_doubt(timeout) from error
-                raise Unreachable(f"no connection within {timeout:g} s{self._trouble()}") from error
+                late = f" within {timeout:g} s" if self._clock.seconds() >= deadline else ""
+                raise Unreachable(f"no connection{late}{self._trouble()}") from error
             except _NoReply as error:
                 raise self._in_doubt(timeout) from error
             except REPEATABLE as error:
@@ -333,6 +339,13 @@ class TasksClient(Service):
         for waiter in waiting:
             waiter.callback(None)
 
+    def _not_connected(self) -> None:
+        if self._patient or any(link.connection is not None for link in self._links):
+            return
+        waiting, self._waiting = self._waiting, set()
+        for waiter in waiting:
+            waiter.errback(_NoConnection())
+
     def _trouble(self) -> str:
         """Return why there is no connection, as the end of a sentence; empty when nothing is known."""
         return next((f": {link.trouble}" for link in self._links if link.trouble and not link.works), "")
@@ -351,7 +364,7 @@ class TasksClient(Service):
 
 
 class _NoConnection(Exception):
-    """The deadline came before a connection."""
+    """There is none, and no time or will to wait for one."""
 
 
 class _NoReply(Exception):
