@@ -26,14 +26,16 @@ class Line:
     @ivar delay: seconds each piece is held back.
     @ivar dribble: bytes to pass on at a time, one such piece in each turn of the reactor; 0 is all at once.
     @ivar swallow: drop everything, and say nothing: a black hole.
-    @ivar cut_after: bytes to pass on before the connection is reset; None is no end. Counted for all connections.
-    @ivar passed: bytes passed on so far.
+    @ivar hang_up: reset the connection instead of passing anything on.
+    @ivar cut_after: when this many bytes have been passed on in all, reset the connection they went through, once.
+    @ivar passed: bytes passed on so far, through all connections.
     """
 
     def __init__(self) -> None:
         self.delay = 0.0
         self.dribble = 0
         self.swallow = False
+        self.hang_up = False
         self.cut_after: int | None = None
         self.passed = 0
 
@@ -176,8 +178,12 @@ class _Pair:
     def _write(self, data: bytes, to: _Side, line: Line) -> None:
         if self._over or to.transport is None:
             return
+        if line.hang_up:
+            self.cut()
+            return
         if line.cut_after is not None and line.passed + len(data) >= line.cut_after:
             data = data[: max(0, line.cut_after - line.passed)]
+            line.cut_after = None
             line.passed += len(data)
             to.transport.write(data)
             # What was written goes out first: an end within a reply, not before it.
