@@ -79,6 +79,10 @@ def _database(text: str) -> str:
     return text
 
 
+def _seconds_or_off(text: str) -> float | None:
+    return None if text == "off" else _seconds(0.01, 1e6)(text)
+
+
 _port = _integer(0, 65535)
 _remote_port = _integer(1, 65535)
 
@@ -170,12 +174,75 @@ SETTINGS: tuple[Setting, ...] = (
         "Batches of one kind (adds, lists, ...) that may be on their way to the store at once.",
     ),
     Setting(
+        "max-message-size",
+        ("TASKS_MAX_MESSAGE_SIZE",),
+        _integer(1024, (1 << 24) - 1),  # from 16 MiB on, a frame's length could not be told from other dialects
+        "4194304",
+        "Bytes of one message, after decompression.",
+    ),
+    Setting(
+        "max-string-length",
+        ("TASKS_MAX_STRING_LENGTH",),
+        _integer(1024, (1 << 24) - 1),
+        "4194304",
+        "Bytes of one text in a message.",
+    ),
+    Setting(
+        "max-elements",
+        ("TASKS_MAX_ELEMENTS",),
+        _integer(1, 1 << 24),
+        "262144",
+        "Elements of all lists, sets and maps of one message together.",
+    ),
+    Setting("max-depth", ("TASKS_MAX_DEPTH",), _integer(4, 60), "32", "Structs and containers within one another."),
+    Setting(
+        "message-timeout",
+        ("TASKS_MESSAGE_TIMEOUT",),
+        _seconds(0.01, 3600),
+        "30",
+        "Seconds for a message to come whole, and for a client to take 64 KiB of what waits for it.",
+    ),
+    Setting(
+        "idle-timeout",
+        ("TASKS_IDLE_TIMEOUT",),
+        _seconds_or_off,
+        "off",
+        "Seconds without a call before a connection is closed, or off.",
+    ),
+    Setting(
+        "max-pending",
+        ("TASKS_MAX_PENDING",),
+        _integer(1, 100_000),
+        "128",
+        "Calls in flight on one connection before it is read no further.",
+    ),
+    Setting("max-connections", ("TASKS_MAX_CONNECTIONS",), _integer(1, 1_000_000), "10000", "Connections at once."),
+    Setting(
+        "max-unsent",
+        ("TASKS_MAX_UNSENT",),
+        _integer(1 << 16, 1 << 30),
+        "16777216",
+        "Bytes of replies that may wait for one client to read them, before its connection is cut.",
+    ),
+    Setting(
         "drain-timeout",
         ("TASKS_DRAIN_TIMEOUT",),
         _seconds(0, 3600),
         "10",
         "Seconds that calls in flight have to end when the daemon stops.",
     ),
+)
+
+WIRE_LIMITS = (
+    "max-message-size",
+    "max-string-length",
+    "max-elements",
+    "max-depth",
+    "message-timeout",
+    "idle-timeout",
+    "max-pending",
+    "max-connections",
+    "max-unsent",
 )
 
 # What Docker's links and Kubernetes set by themselves for a service called mongo or mongodb. Nobody typed these, so
@@ -227,6 +294,8 @@ class Settings:
     batches: BatchSettings
     timeout: float
     max_in_flight: int
+    limits: Mapping[str, Any]
+    """What one client may ask of the wire layer, by the names of `wire.limits.Limits`."""
     drain_timeout: float
 
 
@@ -244,6 +313,7 @@ def load(options: Mapping[str, str | Sequence[str] | None], environment: Mapping
         batches=BatchSettings(given.get("batch-max-items"), given.get("batch-max-bytes"), given.get("batch-in-flight")),
         timeout=given.get("timeout"),
         max_in_flight=given.get("max-in-flight"),
+        limits={option.replace("-", "_"): given.get(option) for option in WIRE_LIMITS},
         drain_timeout=given.get("drain-timeout"),
     )
 

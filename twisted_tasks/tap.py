@@ -81,7 +81,7 @@ def make_service(settings: config.Settings, reactor: Any) -> Daemon:
     store = make_store(settings, reactor, clock)
     probe = Probe(store.ping, clock)
     handler = TasksHandler(store, clock, probe.health, timeout=settings.timeout, max_in_flight=settings.max_in_flight)
-    factory = ThriftServerFactory(Tasks.Processor(handler), limits=Limits(), clock=reactor)
+    factory = ThriftServerFactory(Tasks.Processor(handler), limits=Limits(**settings.limits), clock=reactor)
     return Daemon(
         [(description, _endpoint(reactor, description)) for description in settings.listen],
         factory,
