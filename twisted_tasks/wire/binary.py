@@ -23,6 +23,7 @@ from twisted_tasks.wire.dialect import Protocol
 
 _VERSION_1 = 0x80010000
 _STRICT = Struct(">II")
+_unpack_strict = _STRICT.unpack_from
 _OLD_TAIL = Struct(">Bi")
 _I32 = Struct(">i")
 _i32 = _I32.unpack_from
@@ -34,15 +35,18 @@ _SIZES = bytes([0, 0, 1, 1, 8, 0, 2, 0, 4, 0, 8, 0, 0, 0, 0, 0, 16]) + bytes(239
 
 def strict_head(data: Data, at: int) -> Head | None:
     """Return the head of the message in the strict form at this position, or None when bytes are missing."""
-    if len(data) < at + 8:
+    size = len(data) - at
+    if size < 12:
         return None
-    version, length = _STRICT.unpack_from(data, at)
+    version, length = _unpack_strict(data, at)
     if version & 0xFFFF0000 != _VERSION_1:
         raise Malformed("this is no message in the binary protocol")
-    end = at + 8 + name_length(length)
-    if len(data) < end + 4:
+    if size < length + 12:
+        name_length(length)
         return None
-    return Head(name_of(data[at + 8 : end]), version & 0xFF, _i32(data, end)[0], end + 4 - at)
+    end = at + 8 + length
+    name = name_of(data[at + 8 : end])
+    return Head(name, version & 0xFF, _i32(data, end)[0], length + 12)
 
 
 def old_head(data: Data, at: int) -> Head | None:

@@ -177,6 +177,8 @@ def varint(data: Data, at: int) -> tuple[int, int]:
 
 def name_of(raw: Data) -> str:
     """Return a method's name as text, or raise Malformed when it is none."""
+    if len(raw) > MAX_NAME:
+        name_length(len(raw))
     try:
         return raw.decode()
     except UnicodeDecodeError:

@@ -34,6 +34,10 @@ _LINGER = 5.0
 """Seconds in which a client that is still sending can read why it is cut off. Closing at once would reset the
 connection, and with it what is on its way to the client."""
 
+_UNFINISHED = "a message that does not come to its end"
+_NOT_READ = "a client that does not read its replies"
+_IDLE = "idle"
+
 
 class _Stage(enum.IntEnum):
     OPEN = 0
@@ -102,8 +106,9 @@ class ThriftConnection(Protocol):
             if not self._recognise(data):
                 self._settle()
                 return
-        self._splitter.feed(data)
-        self._take()
+        # Of a message that comes in many pieces most change nothing.
+        if self._splitter.feed(data) or self._patience.what is not _UNFINISHED:
+            self._take()
 
     def pauseProducing(self) -> None:
         """Know that the client is slow to read."""
@@ -251,7 +256,7 @@ class ThriftConnection(Protocol):
             if reply:
                 replies.append(reply)
         if self._outbox.waiting > self._limits.max_unsent:
-            self._expire("a client that does not read its replies")
+            self._expire(_NOT_READ)
             return
         if replies:
             data = b"".join(replies) if len(replies) > 1 else replies[0]
@@ -297,15 +302,15 @@ class ThriftConnection(Protocol):
         """Return what the client keeps us waiting for."""
         limits = self._limits
         if self._outbox.stalled:
-            return Awaited(limits.message_timeout, "a client that does not read its replies", self._outbox.pieces)
+            return Awaited(limits.message_timeout, _NOT_READ, self._outbox.pieces)
         if self._stage is _CLOSING:
             return Awaited(_LINGER if self._linger else limits.message_timeout, "a client that does not close", 0)
         if self._stage is not _OPEN or self._paused:
             return None
         if self._start or (self._splitter is not None and self._splitter.unfinished()):
-            return Awaited(limits.message_timeout, "a message that does not come to its end", self._taken)
+            return Awaited(limits.message_timeout, _UNFINISHED, self._taken)
         if limits.idle_timeout is not None and not self._pending:
-            return Awaited(limits.idle_timeout, "idle", self._taken)
+            return Awaited(limits.idle_timeout, _IDLE, self._taken)
         return None
 
     def _expire(self, what: str) -> None:
@@ -313,6 +318,6 @@ class ThriftConnection(Protocol):
         if self._stage is _CLOSING:
             self.abort(self._reason)
             return
-        if what != "idle":
+        if what is not _IDLE:
             self._factory.complain("{what}", what=what)
         self.abort(what)

@@ -21,6 +21,9 @@ from twisted_tasks.wire.messages import Answer, Call, Frames, ISplitter, OutOfSt
 _STEP = 64 * 1024
 """Bytes that are decompressed at once."""
 
+_FLUSHED = b"\0\0\xff\xff"
+"""How what is compressed ends once it was flushed."""
+
 _WINDOW, _MEMORY = 12, 5
 """Of our own stream: 4 KiB to look back and 32 KiB of memory a connection, where zlib would take 256 KiB by itself."""
 
@@ -39,15 +42,16 @@ class Zlib(Plain):
         self._decompressor = zlib.decompressobj()
         self._compressor = zlib.compressobj(wbits=_WINDOW, memLevel=_MEMORY)
         self._compressed = b""
+        self._tail = b""
         self._inside: Any = None
         self._start = b""
 
-    def feed(self, data: bytes) -> None:
-        """Take bytes that were received."""
+    def feed(self, data: bytes) -> bool:
+        """Take bytes that were received, and return whether `next` may have something to do now."""
         if self._frames is not None:
-            self._frames.buffer.feed(data)
-        else:
-            self._compressed += data
+            return self._frames.feed(data)
+        self._compressed += data
+        return True
 
     def next(self) -> Call | Answer | None:
         """Return the next whole message, or None when more bytes are needed. Raises OutOfStep or UnknownDialect."""
@@ -65,6 +69,7 @@ class Zlib(Plain):
             data = self._decompressor.decompress(self._compressed, _STEP)
         except zlib.error as why:
             raise OutOfStep(f"a damaged zlib stream: {why}") from None
+        self._tail = (self._tail + self._compressed)[-len(_FLUSHED) :]
         self._compressed = self._decompressor.unconsumed_tail
         if self._decompressor.eof and self._decompressor.unused_data:
             raise OutOfStep("bytes behind the end of the zlib stream")
@@ -86,7 +91,10 @@ class Zlib(Plain):
         """Return whether a message has begun and is not whole, once `next` has returned None."""
         if self._frames is not None and len(self._frames.buffer):
             return True
-        return self._inside is None or self._inside.unfinished()
+        if self._inside is None or self._inside.unfinished():
+            return True
+        # Compressed bytes need not yield anything before the flush that ends them.
+        return self._tail != _FLUSHED and not self._decompressor.eof
 
     def wrap(self, call: Call, pieces: list[bytes]) -> bytes:
         """Return the reply to a call, made of these pieces, as `send` takes it."""

@@ -91,7 +91,7 @@ def detect(start: bytes) -> Dialect | None:
     except UnknownDialect:
         if any(begin.startswith(start) for begin in _STRANGERS if begin != start):
             return None
-        raise
+        raise UnknownDialect(looks_like(start)) from None
 
 
 def _detect(start: bytes) -> Dialect | None:

@@ -25,7 +25,7 @@ from twisted_tasks.wire.binary import BINARY
 from twisted_tasks.wire.codec import Codec, Head, Memory, Walk, varint
 from twisted_tasks.wire.compact import COMPACT
 from twisted_tasks.wire.limits import Limits
-from twisted_tasks.wire.messages import Call, Frames, ISplitter, Plain, frame, whole
+from twisted_tasks.wire.messages import Call, Frames, ISplitter, Plain, frame, refused, whole
 
 _CODECS = {THeaderSubprotocolID.BINARY: BINARY, THeaderSubprotocolID.COMPACT: COMPACT}
 _FIXED = Struct(">HHiH")
@@ -55,7 +55,7 @@ class Headers(Plain):
         self._limits = limits
         self._walk = Walk(limits)
         self._frames = Frames(limits)
-        self.feed = self._frames.buffer.feed
+        self.feed = self._frames.feed
 
     def next(self) -> Call | None:
         """Return the next whole message, or None when more bytes are needed. Raises OutOfStep."""
@@ -66,7 +66,7 @@ class Headers(Plain):
             header, codec = self._open(data)
         except Exception as why:
             # Whatever it is that Thrift's code and zlib raise of bytes that are not what they should be.
-            return _refused(data, why)
+            return _unreadable(data, why)
         call = whole(header.cstringio_buf.read(), codec, self._walk, self._limits)
         call.context = header
         return call
@@ -108,13 +108,13 @@ def transforms_of(data: bytes) -> list[int]:
     return transforms
 
 
-def _refused(data: bytes, why: Exception) -> Call:
+def _unreadable(data: bytes, why: Exception) -> Call:
     """Return the call that a frame which cannot be read is: with its sequence id, when there is one, and no name."""
     kind = why.type if isinstance(why, TApplicationException) else TApplicationException.PROTOCOL_ERROR
     header = Frame(b"")
     if len(data) >= _FIXED.size:
         header.sequence_id = _FIXED.unpack_from(data)[2]
     head = Head("", TMessageType.CALL, header.sequence_id, 0)
-    call = Call(b"", BINARY, head, (kind, f"malformed THeader frame: {why}"))
+    call = refused(BINARY, head, why, kind)
     call.context = header
     return call

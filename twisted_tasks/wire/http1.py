@@ -48,10 +48,11 @@ class Http(Plain):
         self._body = bytearray()
         self._size = 0
 
-    def feed(self, data: bytes) -> None:
-        """Take bytes that were received."""
+    def feed(self, data: bytes) -> bool:
+        """Take bytes that were received, and return True: only h11 knows what they are."""
         self._partial = True
         self._connection.receive_data(data)
+        return True
 
     def next(self) -> Call | Answer | None:
         """Return the next whole message, or None when more bytes are needed or a reply is due."""

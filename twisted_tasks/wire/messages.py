@@ -42,17 +42,24 @@ class Call:
     @ivar started: when it was handed to the processor, by the clock; kept only for an observer.
     """
 
-    __slots__ = ("codec", "context", "data", "error", "head", "protocol", "reply", "started")
+    # Set where it is needed: a call is made for every message, and most of this for few of them.
+    error: tuple[int, str] | None = None
+    context: Any = None
+    protocol: Any = None
+    reply: bytes | None = None
+    started = 0.0
 
-    def __init__(self, data: bytes, codec: Codec, head: Head, error: tuple[int, str] | None = None) -> None:
+    def __init__(self, data: bytes, codec: Codec, head: Head) -> None:
         self.data = data
         self.codec = codec
         self.head = head
-        self.error = error
-        self.context: Any = None
-        self.protocol: Any = None
-        self.reply: bytes | None = None
-        self.started = 0.0
+
+
+def refused(codec: Codec, head: Head, why: Exception, kind: int = TApplicationException.PROTOCOL_ERROR) -> Call:
+    """Return the call of a message that cannot be taken."""
+    call = Call(b"", codec, head)
+    call.error = (kind, str(why))
+    return call
 
 
 class Answer:
@@ -75,8 +82,8 @@ class ISplitter(Interface):
     waits = Attribute("Whether `next` returned None because the reply to the last message has to be wrapped first.")
     acknowledges = Attribute("Whether oneway calls get a reply too, an empty one: the transport's, not Thrift's.")
 
-    def feed(data: bytes) -> None:
-        """Take bytes that were received."""
+    def feed(data: bytes) -> bool:
+        """Take bytes that were received, and return whether `next` has something to do now, or may have."""
 
     def next() -> Call | Answer | None:
         """Return the next whole message, or None when more bytes are needed. Raises OutOfStep or UnknownDialect."""
@@ -157,7 +164,15 @@ class Frames:
 
     def __init__(self, limits: Limits) -> None:
         self._max_size = limits.max_message_size
+        self._needed = 4
+        """Bytes of the next frame without which there is nothing to be done."""
         self.buffer = Buffer()
+
+    def feed(self, data: bytes) -> bool:
+        """Take bytes that were received, and return whether `next` has something to do now."""
+        buffer = self.buffer
+        buffer.feed(data)
+        return len(buffer.data) - buffer.at >= self._needed
 
     def next(self) -> bytes | None:
         """Return what is in the next frame, or None when more bytes are needed. Raises OutOfStep."""
@@ -168,11 +183,13 @@ class Frames:
             if length > self._max_size:
                 raise OutOfStep(f"a frame of {length} bytes, where {self._max_size} are taken")
             if len(buffer.data) < start + length:
+                self._needed = 4 + length
                 return None
             frame = buffer.take(start, start + length)
             # A client that flushes with nothing written sends an empty one.
             if length:
                 return frame
+        self._needed = 4
         return None
 
 
@@ -194,7 +211,7 @@ def whole(data: bytes, codec: Codec, walk: Walk, limits: Limits) -> Call:
         if end < len(data) and data[end:].strip():
             raise Malformed(f"{len(data) - end} bytes behind the end of the message")
     except Malformed as why:
-        return Call(data, codec, head, (TApplicationException.PROTOCOL_ERROR, str(why)))
+        return refused(codec, head, why)
     return Call(data, codec, head)
 
 
@@ -207,7 +224,7 @@ class Framed(Plain):
         self._limits = limits
         self._walk = Walk(limits)
         self._frames = Frames(limits)
-        self.feed = self._frames.buffer.feed
+        self.feed = self._frames.feed
 
     def next(self) -> Call | None:
         """Return the next whole message, or None when more bytes are needed. Raises OutOfStep."""
@@ -231,21 +248,23 @@ class Unframed(Plain):
         self._codec = codec
         self._limits = limits
         self._buffer = Buffer()
-        self.feed = self._buffer.feed
         self._walk = Walk(limits)
         self._head: Head | None = None
         self._reached = 0
         """How far the walk has come, counted from the beginning of the message."""
+
+    def feed(self, data: bytes) -> bool:
+        """Take bytes that were received, and return whether `next` has something to do now."""
+        buffer = self._buffer
+        buffer.feed(data)
+        return self._head is None or len(buffer.data) - buffer.at > self._reached
 
     def next(self) -> Call | None:
         """Return the next whole message, or None when more bytes are needed. Raises OutOfStep."""
         try:
             return self._next()
         except Malformed as why:
-            call = None
-            if self._head is not None:
-                call = Call(b"", self._codec, self._head, (TApplicationException.PROTOCOL_ERROR, str(why)))
-            raise OutOfStep(str(why), call) from None
+            raise OutOfStep(str(why), self._head and refused(self._codec, self._head, why)) from None
 
     def _next(self) -> Call | None:
         buffer, limit = self._buffer, self._limits.max_message_size

@@ -33,6 +33,11 @@ class Patience:
         self._awaited: Awaited | None = None
         self._timer: IDelayedCall | None = None
 
+    @property
+    def what(self) -> str | None:
+        """What is waited for, as its `Awaited` says."""
+        return None if self._awaited is None else self._awaited.what
+
     def wait_for(self, awaited: Awaited | None) -> None:
         """Wait for this, or for nothing. Time goes on for what was awaited before."""
         if awaited == self._awaited:

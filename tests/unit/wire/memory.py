@@ -29,11 +29,26 @@ class Server:
         return Connection(self)
 
 
+class Transport(StringTransport):
+    """A transport in memory whose sides can be closed one by one, as a socket's can."""
+
+    aborting = False
+    half_closed = False
+
+    def loseWriteConnection(self) -> None:
+        """Know that no more will be written."""
+        self.half_closed = True
+
+    def abortConnection(self) -> None:
+        """Know that the connection is cut."""
+        self.aborting = True
+
+
 class Connection:
     """One connection to a Server, over a StringTransport."""
 
     def __init__(self, server: Server) -> None:
-        self.transport = StringTransport()
+        self.transport = Transport()
         self.protocol = server.factory.buildProtocol(None)
         assert self.protocol is not None
         self.protocol.makeConnection(self.transport)
@@ -54,8 +69,18 @@ class Connection:
 
     @property
     def closed(self) -> bool:
-        """Whether the server has closed it, or cut it."""
-        return self.transport.disconnecting or self.transport.disconnected
+        """Whether the server has closed it, and what it had written will still be sent."""
+        return self.transport.disconnecting
+
+    @property
+    def half_closed(self) -> bool:
+        """Whether the server has closed its own side only."""
+        return self.transport.half_closed
+
+    @property
+    def cut(self) -> bool:
+        """Whether the server has cut it."""
+        return self.transport.aborting
 
 
 def call(name: str, seqid: int = 1, kind: int = TMessageType.CALL, framed: bool = True, **args: Any) -> bytes:
