@@ -22,12 +22,13 @@ from thrift.transport.TTransport import HARD_MAX_FRAME_SIZE
 from zope.interface import implementer
 
 from twisted_tasks.wire.binary import BINARY
-from twisted_tasks.wire.codec import Codec, Head, Memory, Walk, varint
+from twisted_tasks.wire.codec import Codec, Head, Malformed, Memory, Walk, varint
 from twisted_tasks.wire.compact import COMPACT
 from twisted_tasks.wire.limits import Limits
 from twisted_tasks.wire.messages import Call, Frames, ISplitter, Plain, frame, refused, whole
 
 _CODECS = {THeaderSubprotocolID.BINARY: BINARY, THeaderSubprotocolID.COMPACT: COMPACT}
+_MAGIC = b"\x0f\xff"
 _FIXED = Struct(">HHiH")
 
 
@@ -73,6 +74,8 @@ class Headers(Plain):
 
     def _open(self, data: bytes) -> tuple[Frame, Codec]:
         """Return a frame that was read, prepared for a reply in kind, and the protocol of its payload."""
+        if not data.startswith(_MAGIC):
+            raise Malformed("a frame of another transport")
         transforms = transforms_of(data)
         # A stream that decompresses to itself would otherwise keep us busy as often as a header can say so.
         if len(transforms) > 1:
@@ -112,7 +115,7 @@ def _unreadable(data: bytes, why: Exception) -> Call:
     """Return the call that a frame which cannot be read is: with its sequence id, when there is one, and no name."""
     kind = why.type if isinstance(why, TApplicationException) else TApplicationException.PROTOCOL_ERROR
     header = Frame(b"")
-    if len(data) >= _FIXED.size:
+    if data.startswith(_MAGIC) and len(data) >= _FIXED.size:
         header.sequence_id = _FIXED.unpack_from(data)[2]
     head = Head("", TMessageType.CALL, header.sequence_id, 0)
     call = refused(BINARY, head, why, kind)
