@@ -185,6 +185,8 @@ class MongoStore:
 
     def _explain(self, error: MongoError) -> str:
         """Return why the database cannot be used, for the operator."""
+        if isinstance(error, Misconfigured):
+            return str(error)
         if isinstance(error, CommandFailed):
             if error.code == UNAUTHORIZED:
                 who = self._config.credentials.username if self._config.credentials else None

@@ -16,7 +16,8 @@ import bson
 from bson.codec_options import CodecOptions, DatetimeConversion
 from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
-from twisted.internet.error import ConnectionDone
+from twisted.internet.error import ConnectionDone, ConnectionRefusedError, DNSLookupError, TimeoutError
+from twisted.internet.error import ConnectionLost as ConnectionLostError
 from twisted.internet.interfaces import IAddress, IReactorTime, IStreamClientEndpoint, ITCPTransport
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
@@ -39,6 +40,14 @@ _CODEC: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=Datetime
 
 _OLDEST_WIRE_VERSION = 9  # MongoDB 4.4
 _COMMAND_NOT_FOUND = 59
+_WORDS: dict[type[Exception], str] = {
+    DeferredTimeoutError: "no answer in time",
+    TimeoutError: "no answer in time",
+    ConnectionRefusedError: "the connection was refused",
+    DNSLookupError: "its name cannot be looked up",
+    ConnectionDone: "the server closed the connection",
+    ConnectionLostError: "the connection was lost",
+}
 STALLED_SECONDS = 0.1
 """A connection that owes a reply for so long gets no new command while there is another one: a server works on the
 commands of a connection one after the other, so whatever is behind a slow one waits as well."""
@@ -261,10 +270,9 @@ def describe(failure: Failure) -> str:
     error = failure.value
     if isinstance(error, MongoError):
         return str(error)
-    if isinstance(error, DeferredTimeoutError):
-        return "no answer in time"
-    if isinstance(error, ConnectionDone):
-        return "the server closed the connection"
+    for kind, words in _WORDS.items():
+        if isinstance(error, kind):
+            return words
     module = type(error).__module__
     if module.startswith("OpenSSL"):
         # A list of (library, function, reason); an empty one is a connection that ended within TLS.

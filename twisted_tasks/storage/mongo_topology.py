@@ -87,7 +87,6 @@ class Topology:
         @param replica_set: the name the set must have, or None.
         """
         self._seeds, self._direct, self._replica_set = seeds, direct, replica_set
-        self._untried = set(seeds)
         self.look_at(seeds)
 
     def look_at(self, addresses: Sequence[Address]) -> None:
@@ -166,15 +165,14 @@ class Topology:
                 self._demote(address)  # it has not heard yet that another was elected
                 return
             self._election = election
-        self._set_primary(address)
-        members = _members(hello)
-        if not members:
-            return
+        members = _members(hello) or [address]
+        for member in members:
+            self._watch(member)
         for known in list(self._watches):
             if known not in members:
                 self._forget(known)
-        for member in members:
-            self._watch(member)
+        if address in members:  # else it goes by another name in the set, and will be found by that
+            self._set_primary(address)
 
     def _judge_other(self, address: Address, hello: Mapping[str, Any]) -> None:
         self._demote(address)
@@ -200,6 +198,8 @@ class Topology:
 
     def _watch(self, address: Address) -> None:
         if address not in self._watches:
+            if not self._first_round_over:
+                self._untried.add(address)
             backoff = Backoff(BACKOFF_FIRST, BACKOFF_LONGEST, self._jitter)
             watch = _Watch(self, address, self._dialer, self._clock, backoff)
             self._watches[address] = watch
@@ -228,9 +228,7 @@ class _Watch:
     def start(self) -> None:
         """Start asking."""
         self._task = Deferred.fromCoroutine(self._run())
-        # Whatever else ends it is a bug of ours, and is to be seen.
         self._task.addErrback(lambda failure: failure.trap(CancelledError))
-        self._task.addErrback(lambda failure: Topology._log.failure("watching MongoDB ended", failure))
 
     def stop(self) -> None:
         """Stop asking, and close the connection."""
@@ -245,6 +243,12 @@ class _Watch:
                 await self._ask()
             except MongoError as error:
                 self._topology.unheard(self._address, error)
+            except CancelledError:
+                raise
+            except Exception as error:
+                # A bug of ours, or a reply nobody thought of. To watch no more would be worse than either.
+                Topology._log.failure("watching a MongoDB server failed")
+                self._topology.unheard(self._address, MongoError(f"{type(error).__name__}: {error}"))
             # A server that takes connections and drops them is no better than one that takes none.
             if self._clock.seconds() - began > BACKOFF_LONGEST:
                 self._backoff.worked()
