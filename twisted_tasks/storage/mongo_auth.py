@@ -134,7 +134,7 @@ class Scram:
         """Return the client's last message, which proves that it knows the password."""
         try:
             parts = _parts(challenge)
-            nonce, salt, iterations = parts["r"], b64decode(parts["s"]), int(parts["i"])
+            nonce, salt, iterations = parts["r"], b64decode(parts["s"], validate=True), int(parts["i"])
         except (KeyError, ValueError):
             raise LoginFailed("MongoDB's answer to a login is no SCRAM challenge") from None
         if not nonce.startswith(self._nonce) or not _MIN_ITERATIONS <= iterations <= _MAX_ITERATIONS:

@@ -137,8 +137,7 @@ class Pool(Listener):
         """See Listener."""
         if self._silent:
             self._silent = False
-            self._backoff.worked()
-            self._rested(None)
+            self._rested(None)  # now is the time; but the pauses go on growing if that does not work either
 
     def hopeless(self, error: Misconfigured) -> None:
         """See Listener."""

@@ -201,15 +201,36 @@ def with_text_record(config: MongoConfig, text: str) -> MongoConfig:
 
 def _parse(uri: str) -> dict[str, Any]:
     """Let PyMongo parse the URI, without its asking any name server, and without a password in what it says."""
-    # Of a mongodb+srv URI the parser would look the records up, and wait: it gets to see the same as a plain one.
-    plain = _PLAIN + uri.removeprefix(_SRV) if uri.startswith(_SRV) else uri
+    plain, own = _as_plain(uri) if uri.startswith(_SRV) else (uri, {})
     try:
-        return _parse_plain(plain)
+        parsed = _parse_plain(plain)
+        return {**parsed, "options": {**parsed["options"], **own}}
     except ValueError:
         # The parser's errors quote the URI. Those about a URI without its user are safe to show; and when it is fine
         # without, the user or the password was what was wrong.
         _parse_plain(_without_user(plain))
     raise ValueError("the MongoDB URI is not valid: is its user name or password not percent-encoded?")
+
+
+def _as_plain(uri: str) -> tuple[str, dict[str, Any]]:
+    """Return a mongodb+srv URI as a plain one, and the options only the former may have.
+
+    The parser would look the records up, and the reactor wait for it.
+    """
+    place, mark, options = uri.removeprefix(_SRV).partition("?")
+    own: dict[str, Any] = {}
+    others = []
+    for option in options.split("&"):
+        name, _, value = option.partition("=")
+        if name.lower() == "srvservicename":
+            own["srvservicename"] = value
+        elif name.lower() == "srvmaxhosts":
+            if not value.isdigit():
+                raise ValueError("the MongoDB URI is not valid: srvMaxHosts is not a number")
+            own["srvmaxhosts"] = int(value)
+        else:
+            others.append(option)
+    return _PLAIN + place + (mark if any(others) else "") + "&".join(others), own
 
 
 def _parse_plain(uri: str) -> dict[str, Any]:
