@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted_tasks import config
 from twisted_tasks.cli.status import Status, Trouble
 from twisted_tasks.storage.interface import ITaskScan
-from twisted_tasks.storage.open import make_store
+from twisted_tasks.storage.open import make_plain_store
 
 _MONGO = ("mongodb://", "mongodb+srv://")
 
@@ -46,7 +46,7 @@ def open_store(settings: config.SqliteSettings | config.MongoSettings, reactor: 
     @raise Trouble: when its settings cannot be honoured.
     """
     try:
-        store = make_store(settings, reactor, clock)
+        store = make_plain_store(settings, reactor, clock)
     except ValueError as error:
         raise Trouble(str(error), Status.USAGE) from error
     if not ITaskScan.providedBy(store):
