@@ -127,7 +127,7 @@ async def test_refused_later(guarded: Mongod) -> None:
     guarded.command("createUser", "fickle", pwd="one", roles=READ_WRITE)
     async with opened(uri_of(guarded, "fickle", "one"), pool_size=1) as store:
         guarded.command("updateUser", "fickle", pwd="two")
-        store._client.pool.ready[0].abort("for the test")
+        store._client.pool.checkout.ready[0].abort("for the test")
         with pytest.raises(StoreMisconfigured, match="refused the login of user fickle"):
             await store.ping(soon(5))
         with pytest.raises(StoreUnavailable):

@@ -14,7 +14,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from txmongo.protocol import MongoDecoder, Msg
 
-from twisted_tasks.storage.mongo_uri import Address
+from twisted_tasks.storage.mongo_options import Address
 
 ROUND_TRIP = 0.001
 """Seconds from a command to its reply."""

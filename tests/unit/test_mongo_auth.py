@@ -8,8 +8,8 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from twisted_tasks.storage.mongo_auth import Login, Scram
+from twisted_tasks.storage.mongo_options import Credentials
 from twisted_tasks.storage.mongo_reply import CommandFailed, LoginFailed
-from twisted_tasks.storage.mongo_uri import Credentials
 
 # RFC 7677, section 3.
 NONCE = "rOprNGfwEbeRWgbNEkqO"

@@ -18,9 +18,12 @@ from twisted.python.failure import Failure
 from txmongo.protocol import Msg
 
 from tests.unit.fake_mongo import FakeNetwork, FakeServer
+from twisted_tasks.storage.mongo_backoff import BACKOFF_LONGEST
+from twisted_tasks.storage.mongo_checkout import MAX_IN_FLIGHT
 from twisted_tasks.storage.mongo_client import Client
 from twisted_tasks.storage.mongo_connection import Connection
-from twisted_tasks.storage.mongo_pool import MAX_IN_FLIGHT, MAX_OPENING
+from twisted_tasks.storage.mongo_options import MongoOptions
+from twisted_tasks.storage.mongo_pool import MAX_OPENING
 from twisted_tasks.storage.mongo_reply import (
     CommandFailed,
     ConnectionLost,
@@ -29,8 +32,8 @@ from twisted_tasks.storage.mongo_reply import (
     TimedOut,
     check,
 )
-from twisted_tasks.storage.mongo_topology import AWAIT_SECONDS, BACKOFF_LONGEST
-from twisted_tasks.storage.mongo_uri import MongoOptions, read_options
+from twisted_tasks.storage.mongo_uri import read_options
+from twisted_tasks.storage.mongo_watch import AWAIT_SECONDS
 
 POOL = 3
 
@@ -129,7 +132,7 @@ def test_the_least_busy(alone: tuple[World, FakeServer]) -> None:
     world, server = alone
     server.answers["find"] = lambda command: None
     calls = [world.call() for _ in range(POOL * MAX_IN_FLIGHT + 5)]
-    assert [connection.inflight() for connection in world.client.pool.ready] == [MAX_IN_FLIGHT] * POOL
+    assert [connection.inflight() for connection in world.client.pool.checkout.ready] == [MAX_IN_FLIGHT] * POOL
     assert world.client.state().waiting == 5
     world.run(1.1)
     assert world.client.state().waiting == 0
@@ -517,7 +520,7 @@ def test_replies_nobody_asked_for(alone: tuple[World, FakeServer]) -> None:
     """A reply to no question is dropped, and the next one goes where it belongs."""
     world, _ = alone
     stray = Msg(response_to=4711, body=bson.encode({"ok": 1, "stray": ObjectId()})).encode(1)
-    for connection in world.client.pool.ready:
+    for connection in world.client.pool.checkout.ready:
         connection.dataReceived(stray)
     call = world.call()
     world.run(0.1)

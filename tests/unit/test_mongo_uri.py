@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.certificates import Authority
-from twisted_tasks.storage.mongo_tls import EndpointMaker
-from twisted_tasks.storage.mongo_uri import (
+from twisted_tasks.storage.mongo_options import (
     Address,
     Credentials,
     MongoConfig,
@@ -18,9 +17,9 @@ from twisted_tasks.storage.mongo_uri import (
     SrvName,
     TlsFiles,
     read_address,
-    read_options,
-    with_text_record,
 )
+from twisted_tasks.storage.mongo_tls import EndpointMaker
+from twisted_tasks.storage.mongo_uri import read_options, with_text_record
 
 
 def read(uri: str, **options: str) -> MongoConfig:

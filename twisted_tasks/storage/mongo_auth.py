@@ -16,8 +16,8 @@ from typing import Any
 from bson import Binary
 from pymongo.saslprep import saslprep
 
+from twisted_tasks.storage.mongo_options import Credentials
 from twisted_tasks.storage.mongo_reply import CommandFailed, LoginFailed
-from twisted_tasks.storage.mongo_uri import Credentials
 
 _Run = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 """Sends a command to a database; brings the reply, or raises CommandFailed when it says that it failed."""

@@ -13,8 +13,9 @@ from twisted.internet.defer import CancelledError
 from twisted.names import dns
 from twisted.names.error import DNSNameError
 
+from twisted_tasks.storage.mongo_options import Address, MongoConfig, SrvName
 from twisted_tasks.storage.mongo_reply import Misconfigured, NotConnected
-from twisted_tasks.storage.mongo_uri import Address, MongoConfig, SrvName, with_text_record
+from twisted_tasks.storage.mongo_uri import with_text_record
 
 _TIMEOUTS = (1, 2, 2)  # seconds, one for each time a query is sent
 

@@ -24,7 +24,7 @@ from twisted.internet.endpoints import (
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.ssl import Certificate, optionsForClientTLS, platformTrust, trustRootFromCertificates
 
-from twisted_tasks.storage.mongo_uri import Address, TlsFiles
+from twisted_tasks.storage.mongo_options import Address, TlsFiles
 
 
 class EndpointMaker:
