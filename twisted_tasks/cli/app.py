@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from twisted_tasks.cli import copy, transfer
+from twisted_tasks.cli import copy, doctor, load, transfer
 from twisted_tasks.cli import tasks as single
 from twisted_tasks.cli.options import common
 
@@ -51,5 +51,5 @@ def completion(shell: str) -> None:
     click.echo(kind(tasks, {}, "tasks", "_TASKS_COMPLETE").source())
 
 
-for command in [*single.COMMANDS, *transfer.COMMANDS, *copy.COMMANDS, completion]:
+for command in [*single.COMMANDS, *transfer.COMMANDS, *copy.COMMANDS, *doctor.COMMANDS, *load.COMMANDS, completion]:
     tasks.add_command(command)
