@@ -7,11 +7,13 @@ application's others.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Sequence
 from typing import Any
 
-from twisted.application.service import IService
+from twisted.application.service import IService, MultiService, Service
 from twisted.internet import endpoints
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.python import usage
 
 from twisted_tasks import config
@@ -19,7 +21,10 @@ from twisted_tasks.gen.tasks import Tasks
 from twisted_tasks.handler import TasksHandler
 from twisted_tasks.ops.clock import MonotonicClock
 from twisted_tasks.ops.daemon import Daemon
+from twisted_tasks.ops.notify import Notifier, NullNotifier, systemd_notifier
 from twisted_tasks.ops.probe import Probe
+from twisted_tasks.ops.process import Ending, Signals, StopSignals, raise_open_files_limit
+from twisted_tasks.ops.readiness import Readiness
 from twisted_tasks.storage.open import make_store
 from twisted_tasks.wire.server import Limits, ThriftServerFactory
 
@@ -72,23 +77,39 @@ def _endpoint(reactor: Any, description: str) -> Any:
         raise ValueError(f"cannot listen on {description}: {error}") from error
 
 
-def make_service(settings: config.Settings, reactor: Any) -> Daemon:
+def _of_twistd(options: Options, name: str) -> Any:
+    """Return an option of twistd itself; None when it was not given, or nobody is there who could have."""
+    parent: Any = options.parent
+    return None if parent is None else parent.get(name)
+
+
+def make_service(settings: config.Settings, reactor: Any, notifier: Notifier | None = None) -> Daemon:
     """Put the service together. Nothing is opened: that is for its `startService`.
 
+    It takes no signals and leaves logging alone: that is for the application it runs in.
+
+    @param notifier: told of the service's life.
     @raise ValueError: when a setting cannot be honoured, in one sentence.
     """
+    notifier = NullNotifier() if notifier is None else notifier
     clock = MonotonicClock(reactor)
     store = make_store(settings.store, reactor, clock)
-    probe = Probe(store.ping, clock)
-    handler = TasksHandler(store, clock, probe.health, timeout=settings.timeout, max_in_flight=settings.max_in_flight)
+    probe = Probe(store.ping, clock, changed=notifier.status)
+    readiness = Readiness(probe.health)
+    handler = TasksHandler(
+        store, clock, readiness.health, timeout=settings.timeout, max_in_flight=settings.max_in_flight
+    )
     factory = ThriftServerFactory(Tasks.Processor(handler), limits=Limits(), clock=reactor)
     return Daemon(
         [(description, _endpoint(reactor, description)) for description in settings.listen],
         factory,
         store,
         probe,
+        readiness,
         clock,
+        drain_delay=settings.drain_delay,
         drain_timeout=settings.drain_timeout,
+        notifier=notifier,
     )
 
 
@@ -97,6 +118,41 @@ def makeService(options: Options) -> IService:
     from twisted.internet import reactor
 
     try:
-        return make_service(options.settings, reactor)
+        return _Process(options, reactor)
     except ValueError as error:
         raise SystemExit(f"twistd tasks: {error}") from error
+
+
+class _Process(MultiService):
+    """The service in a process of its own: the daemon, and what only the owner of a process may do.
+
+    The daemon stops in its own order, and nothing else here has to be stopped before or after it.
+    """
+
+    def __init__(self, options: Options, reactor: Any) -> None:
+        super().__init__()
+        settings = options.settings
+        notifier = systemd_notifier(os.environ, reactor, os.getpid())
+        self._daemon = make_service(settings, reactor, notifier)
+        self._ending = Ending(_of_twistd(options, "pidfile"))
+        stop = StopSignals(reactor, self._daemon.cut, self._ending, settings.drain_timeout)
+        self.addService(Signals(reactor, {signal.SIGTERM: stop, signal.SIGINT: stop}))
+        if notifier is not None:
+            self.addService(notifier)
+        self.addService(self._daemon)
+
+    def privilegedStartService(self) -> None:
+        raise_open_files_limit()
+        super().privilegedStartService()
+
+    async def _stop(self) -> None:
+        await self._daemon.stopService()
+        if self._daemon.was_cut:
+            self._ending.fail()
+        for service in self.services:
+            if service is not self._daemon:
+                await maybeDeferred(service.stopService)
+
+    def stopService(self) -> Deferred[None]:
+        Service.stopService(self)
+        return Deferred.fromCoroutine(self._stop())
