@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from prometheus_client.core import Metric
 from twisted.application.service import IService, MultiService, Service
 from twisted.internet import endpoints
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -20,13 +22,30 @@ from twisted_tasks import config
 from twisted_tasks.gen.tasks import Tasks
 from twisted_tasks.handler import TasksHandler
 from twisted_tasks.ops.clock import MonotonicClock
-from twisted_tasks.ops.daemon import Daemon
+from twisted_tasks.ops.daemon import Daemon, bind
+from twisted_tasks.ops.http import HttpService, site
+from twisted_tasks.ops.metrics import Pulled
 from twisted_tasks.ops.notify import Notifier, NullNotifier, systemd_notifier
 from twisted_tasks.ops.probe import Probe
 from twisted_tasks.ops.process import Ending, Signals, StopSignals, raise_open_files_limit
 from twisted_tasks.ops.readiness import Readiness
+from twisted_tasks.ops.runtime import ReactorLag, build_info, process_registry
 from twisted_tasks.storage.open import make_store
+from twisted_tasks.telemetry import (
+    PACKAGES,
+    AccessLog,
+    MeteredStore,
+    WireMetrics,
+    collect_calls,
+    collect_errors,
+    collect_ready,
+    describe,
+)
+from twisted_tasks.wire.observe import IWireObserver, NullObserver
 from twisted_tasks.wire.server import Limits, ThriftServerFactory
+
+METHODS = tuple(Tasks.Iface.names(all=True))
+"""The methods of the IDL."""
 
 
 def _help(setting: config.Setting) -> str:
@@ -83,6 +102,69 @@ def _of_twistd(options: Options, name: str) -> Any:
     return None if parent is None else parent.get(name)
 
 
+@dataclass(frozen=True)
+class _Parts:
+    """The daemon, and what of it the process it is in asks for."""
+
+    daemon: Daemon
+    health: Callable[[], tuple[bool, str]]
+    gather: Callable[[], list[Metric]]
+    describe: Callable[[], Iterator[str]]
+
+
+def _assemble(settings: config.Settings, reactor: Any, notifier: Notifier, *, metered: bool) -> _Parts:
+    clock = MonotonicClock(reactor)
+    registry = process_registry()
+    store = make_store(settings.store, reactor, clock)
+    observer: IWireObserver | None = None
+    companions: list[Service] = []
+    if metered:
+        store = MeteredStore(store, clock)
+        wire, lag = WireMetrics(METHODS), ReactorLag(clock)
+        observer = wire
+        companions.append(lag)
+        for collect in (store.collect, wire.collect, lag.collect):
+            registry.register(Pulled(collect))
+        registry.register(build_info("tasks_build_info", PACKAGES))
+    if settings.log_level == "debug":
+        observer = AccessLog(NullObserver() if observer is None else observer)
+    probe = Probe(store.ping, clock, changed=notifier.status)
+    readiness = Readiness(probe.health)
+    handler = TasksHandler(
+        store, clock, readiness.health, timeout=settings.timeout, max_in_flight=settings.max_in_flight
+    )
+    factory = ThriftServerFactory(Tasks.Processor(handler), limits=Limits(), clock=clock, observer=observer)
+    registry.register(Pulled(lambda: collect_calls(factory, METHODS)))
+    registry.register(Pulled(lambda: collect_errors(handler.errors)))
+    registry.register(Pulled(lambda: collect_ready(readiness.health)))
+
+    def gather() -> list[Metric]:
+        return list(registry.collect())
+
+    if settings.http is not None and metered:
+        companions.append(_http(settings.http, reactor, readiness.health, gather))
+    daemon = Daemon(
+        [(description, _endpoint(reactor, description)) for description in settings.listen],
+        factory,
+        store,
+        probe,
+        readiness,
+        clock,
+        drain_delay=settings.drain_delay,
+        drain_timeout=settings.drain_timeout,
+        companions=companions,
+        notifier=notifier,
+    )
+    return _Parts(daemon, readiness.health, gather, lambda: describe(factory, clock.seconds()))
+
+
+def _http(description: str, reactor: Any, health: Callable[[], tuple[bool, str]], gather: Any) -> HttpService:
+    endpoint = _endpoint(reactor, description)
+    return HttpService(
+        lambda factory: bind(description, endpoint, factory, "health and metrics on"), site(health, gather)
+    )
+
+
 def make_service(settings: config.Settings, reactor: Any, notifier: Notifier | None = None) -> Daemon:
     """Put the service together. Nothing is opened: that is for its `startService`.
 
@@ -92,25 +174,7 @@ def make_service(settings: config.Settings, reactor: Any, notifier: Notifier | N
     @raise ValueError: when a setting cannot be honoured, in one sentence.
     """
     notifier = NullNotifier() if notifier is None else notifier
-    clock = MonotonicClock(reactor)
-    store = make_store(settings.store, reactor, clock)
-    probe = Probe(store.ping, clock, changed=notifier.status)
-    readiness = Readiness(probe.health)
-    handler = TasksHandler(
-        store, clock, readiness.health, timeout=settings.timeout, max_in_flight=settings.max_in_flight
-    )
-    factory = ThriftServerFactory(Tasks.Processor(handler), limits=Limits(), clock=reactor)
-    return Daemon(
-        [(description, _endpoint(reactor, description)) for description in settings.listen],
-        factory,
-        store,
-        probe,
-        readiness,
-        clock,
-        drain_delay=settings.drain_delay,
-        drain_timeout=settings.drain_timeout,
-        notifier=notifier,
-    )
+    return _assemble(settings, reactor, notifier, metered=settings.http is not None).daemon
 
 
 def makeService(options: Options) -> IService:

@@ -26,6 +26,7 @@ ALLOWED = {
     "storage.open": {"config", "model", "storage"},
     "convert": {"model", "gen"},
     "handler": {"convert", "model", "gen", "storage.interface"},
+    "telemetry": {"ops", "wire", "model", "storage.interface"},
     "client": {"convert", "model", "gen", "client"},
 }
 

@@ -201,13 +201,13 @@ class Daemon(Service):
             await maybeDeferred(companion.stopService)
 
 
-def bind(description: str, endpoint: IStreamServerEndpoint, factory: Any) -> IListeningPort:
-    """Listen. Raises StartError when the address cannot be had."""
+def bind(description: str, endpoint: IStreamServerEndpoint, factory: Any, what: str = "listening on") -> IListeningPort:
+    """Listen, and log `what` and the address. Raises StartError when the address cannot be had."""
     try:
         port: IListeningPort = _result_of(endpoint.listen(factory))
     except Exception as error:
         raise StartError(f"twistd tasks: cannot listen on {description}: {error}") from error
-    _log.info("listening on {address}", address=readable(port.getHost()))
+    _log.info("{what} {address}", what=what, address=readable(port.getHost()))
     return port
 
 

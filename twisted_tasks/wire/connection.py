@@ -46,7 +46,8 @@ class ThriftConnection(Protocol):
         self._limits = factory.limits
         self._splitter: Splitter | None = None
         self._start = b""
-        self._dialect: str | None = None
+        self.dialect: str | None = None
+        """What the client speaks; None until that is known."""
         self._waiting: deque[_Call] = deque()
         """Calls whose reply is not written yet, in the order they came; not the oneway ones."""
         self._pending = 0
@@ -66,6 +67,13 @@ class ThriftConnection(Protocol):
             # A client whose machine vanished sends no farewell.
             self.transport.setTcpKeepAlive(True)
         self._factory.opened(self)
+
+    def calls(self) -> list[tuple[str, float]]:
+        """Return the method of each call in flight that waits for a reply, and when it was taken.
+
+        The time, on the factory's clock, is only kept for an observer; 0 without one.
+        """
+        return [(call.name, call.started) for call in self._waiting if call.reply is None]
 
     def dataReceived(self, data: bytes) -> None:
         """Take what the client sent."""
@@ -90,10 +98,10 @@ class ThriftConnection(Protocol):
             self._start = start
             return False
         self._start = b""
-        self._dialect = str(dialect)
+        self.dialect = str(dialect)
         self._splitter = splitter_for(dialect, BINARY, self._limits)
         if self._factory.observer is not None:
-            self._factory.observer.connection_opened(self._dialect)
+            self._factory.observer.connection_opened(self.dialect)
         return True
 
     def _take(self) -> None:
@@ -128,7 +136,7 @@ class ThriftConnection(Protocol):
             self.transport.resumeProducing()
 
     def _lose_step(self, why: OutOfStep) -> None:
-        self._factory.complain("{dialect}: {why}", dialect=self._dialect, why=str(why))
+        self._factory.complain("{dialect}: {why}", dialect=self.dialect, why=str(why))
         if why.head is not None:
             self._begin(Message(b"", BINARY, why.head, str(why)))
         self._end("out of step")
@@ -194,7 +202,7 @@ class ThriftConnection(Protocol):
         if factory.observer is not None:
             if call.message.head.type == TMessageType.ONEWAY:
                 outcome = Outcome.ONEWAY
-            factory.observer.call_ended(call.name, str(self._dialect), call.started, factory.clock.seconds(), outcome)
+            factory.observer.call_ended(call.name, str(self.dialect), call.started, factory.clock.seconds(), outcome)
         if not self._taking:
             if self._waiting and self._waiting[0] is call:
                 self._write()
@@ -242,5 +250,5 @@ class ThriftConnection(Protocol):
         if self._ending is None:
             self._ending = "closed by the client"
         if self._factory.observer is not None:
-            self._factory.observer.connection_closed(self._dialect, self._ending)
+            self._factory.observer.connection_closed(self.dialect, self._ending)
         self._factory.closed(self)
