@@ -51,7 +51,7 @@ class Daemon:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        self.address = self.wait_for(r"listening on (\S+)", start)[1]
+        self.address = self.wait_for(r"listening on ([^\s\"]+)", start)[1]
         return self
 
     @property

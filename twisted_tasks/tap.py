@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,9 @@ from prometheus_client.core import Metric
 from twisted.application.service import IService, MultiService, Service
 from twisted.internet import endpoints
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.logger import ILogObserver, Logger
 from twisted.python import usage
+from twisted.python.components import Componentized
 
 from twisted_tasks import config
 from twisted_tasks.gen.tasks import Tasks
@@ -24,6 +26,7 @@ from twisted_tasks.handler import TasksHandler
 from twisted_tasks.ops.clock import MonotonicClock
 from twisted_tasks.ops.daemon import Daemon, bind
 from twisted_tasks.ops.http import HttpService, site
+from twisted_tasks.ops.logs import Output
 from twisted_tasks.ops.metrics import Pulled
 from twisted_tasks.ops.notify import Notifier, NullNotifier, systemd_notifier
 from twisted_tasks.ops.probe import Probe
@@ -43,6 +46,8 @@ from twisted_tasks.telemetry import (
 )
 from twisted_tasks.wire.observe import IWireObserver, NullObserver
 from twisted_tasks.wire.server import Limits, ThriftServerFactory
+
+_log = Logger()
 
 METHODS = tuple(Tasks.Iface.names(all=True))
 """The methods of the IDL."""
@@ -187,6 +192,11 @@ def makeService(options: Options) -> IService:
         raise SystemExit(f"twistd tasks: {error}") from error
 
 
+def _log_lines(lines: Iterable[str]) -> None:
+    for line in lines:
+        _log.info("{line}", line=line)
+
+
 class _Process(MultiService):
     """The service in a process of its own: the daemon, and what only the owner of a process may do.
 
@@ -197,10 +207,18 @@ class _Process(MultiService):
         super().__init__()
         settings = options.settings
         notifier = systemd_notifier(os.environ, reactor, os.getpid())
-        self._daemon = make_service(settings, reactor, notifier)
+        parts = _assemble(settings, reactor, notifier or NullNotifier(), metered=settings.http is not None)
+        self._daemon = parts.daemon
         self._ending = Ending(_of_twistd(options, "pidfile"))
         stop = StopSignals(reactor, self._daemon.cut, self._ending, settings.drain_timeout)
-        self.addService(Signals(reactor, {signal.SIGTERM: stop, signal.SIGINT: stop}))
+        self._output = Output(dict(options.parent or {}), settings.log_format, settings.log_level)
+        actions: dict[int, Callable[[int], None]] = {
+            signal.SIGTERM: stop,
+            signal.SIGINT: stop,
+            signal.SIGHUP: lambda number: self._reload(),
+            signal.SIGUSR1: lambda number: _log_lines(parts.describe()),
+        }
+        self.addService(Signals(reactor, actions))
         if notifier is not None:
             self.addService(notifier)
         self.addService(self._daemon)
@@ -208,6 +226,15 @@ class _Process(MultiService):
     def privilegedStartService(self) -> None:
         raise_open_files_limit()
         super().privilegedStartService()
+
+    def setServiceParent(self, parent: Any) -> None:
+        """Become the application's service, and give it the way to log; one that --logger names goes before it."""
+        if isinstance(parent, Componentized):
+            parent.setComponent(ILogObserver, self._output.open())
+        super().setServiceParent(parent)
+
+    def _reload(self) -> None:
+        self._output.reopen()
 
     async def _stop(self) -> None:
         await self._daemon.stopService()
