@@ -24,7 +24,7 @@ from twisted_tasks import config
 from twisted_tasks.gen.tasks import Tasks
 from twisted_tasks.handler import TasksHandler
 from twisted_tasks.ops.clock import MonotonicClock
-from twisted_tasks.ops.daemon import Daemon, bind
+from twisted_tasks.ops.daemon import Daemon, StartError, bind
 from twisted_tasks.ops.http import HttpService, site
 from twisted_tasks.ops.logs import Output
 from twisted_tasks.ops.metrics import Pulled
@@ -33,6 +33,7 @@ from twisted_tasks.ops.probe import Probe
 from twisted_tasks.ops.process import Ending, Signals, StopSignals, raise_open_files_limit
 from twisted_tasks.ops.readiness import Readiness
 from twisted_tasks.ops.runtime import ReactorLag, build_info, process_registry
+from twisted_tasks.ops.tls import Tls
 from twisted_tasks.storage.open import make_store
 from twisted_tasks.telemetry import (
     PACKAGES,
@@ -115,6 +116,7 @@ class _Parts:
     health: Callable[[], tuple[bool, str]]
     gather: Callable[[], list[Metric]]
     describe: Callable[[], Iterator[str]]
+    tls: Tls | None
 
 
 def _assemble(settings: config.Settings, reactor: Any, notifier: Notifier, *, metered: bool) -> _Parts:
@@ -146,6 +148,9 @@ def _assemble(settings: config.Settings, reactor: Any, notifier: Notifier, *, me
     def gather() -> list[Metric]:
         return list(registry.collect())
 
+    tls = _tls(settings.tls)
+    if tls is not None:
+        companions.append(tls)
     if settings.http is not None and metered:
         companions.append(_http(settings.http, reactor, readiness.health, gather))
     daemon = Daemon(
@@ -155,12 +160,19 @@ def _assemble(settings: config.Settings, reactor: Any, notifier: Notifier, *, me
         probe,
         readiness,
         clock,
+        listen_as=None if tls is None else tls.wrap(factory),
         drain_delay=settings.drain_delay,
         drain_timeout=settings.drain_timeout,
         companions=companions,
         notifier=notifier,
     )
-    return _Parts(daemon, readiness.health, gather, lambda: describe(factory, clock.seconds()))
+    return _Parts(daemon, readiness.health, gather, lambda: describe(factory, clock.seconds()), tls)
+
+
+def _tls(settings: config.TlsSettings | None) -> Tls | None:
+    if settings is None:
+        return None
+    return Tls(settings.certificate, settings.key, settings.client_ca, lambda why: StartError(f"twistd tasks: {why}"))
 
 
 def _http(description: str, reactor: Any, health: Callable[[], tuple[bool, str]], gather: Any) -> HttpService:
@@ -208,7 +220,7 @@ class _Process(MultiService):
         settings = options.settings
         notifier = systemd_notifier(os.environ, reactor, os.getpid())
         parts = _assemble(settings, reactor, notifier or NullNotifier(), metered=settings.http is not None)
-        self._daemon = parts.daemon
+        self._daemon, self._tls = parts.daemon, parts.tls
         self._ending = Ending(_of_twistd(options, "pidfile"))
         stop = StopSignals(reactor, self._daemon.cut, self._ending, settings.drain_timeout)
         self._output = Output(dict(options.parent or {}), settings.log_format, settings.log_level)
@@ -235,6 +247,8 @@ class _Process(MultiService):
 
     def _reload(self) -> None:
         self._output.reopen()
+        if self._tls is not None:
+            self._tls.reload()
 
     async def _stop(self) -> None:
         await self._daemon.stopService()
