@@ -282,6 +282,9 @@ def load(options: Mapping[str, str | Sequence[str] | None], environment: Mapping
     tls, listen = _tls(given), _listen(given)
     if tls and any(endpoint.startswith("ssl:") for endpoint in listen):
         raise ConfigError(f"{given.source['tls-cert']}: it makes every endpoint speak TLS: write tcp: instead of ssl:")
+    workers = given.get("workers")
+    if workers != 1 and any(endpoint.startswith("ssl:") for endpoint in listen):
+        raise ConfigError(f"{given.source['workers']}: workers cannot share an ssl: endpoint: use tcp: and --tls-cert")
     delay, timeout = given.get("drain-delay"), given.get("drain-timeout")
     if delay and delay >= timeout:
         raise ConfigError(f"{given.source['drain-delay']}: it leaves nothing of the {timeout:g} s to stop in")
@@ -296,7 +299,7 @@ def load(options: Mapping[str, str | Sequence[str] | None], environment: Mapping
         tls=tls,
         log_format=given.get("log-format"),
         log_level=given.get("log-level"),
-        workers=given.get("workers"),
+        workers=workers,
     )
 
 

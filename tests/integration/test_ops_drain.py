@@ -190,8 +190,9 @@ class Adder(threading.Thread):
     taken and not answered is there twice in the end.
     """
 
-    def __init__(self, port: int, name: str) -> None:
+    def __init__(self, port: int, name: str, pause: float = 0.0) -> None:
         super().__init__()
+        self.pause = pause
         self.port = port
         self.prefix = name
         self.done: list[str] = []
@@ -201,7 +202,10 @@ class Adder(threading.Thread):
 
     def run(self) -> None:
         client = None
+        due = time.monotonic()
         while self.going:
+            due += self.pause
+            time.sleep(max(0.0, due - time.monotonic()))
             name = f"{self.prefix}/{len(self.done)}"
             for _ in range(50):
                 try:

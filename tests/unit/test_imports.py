@@ -26,6 +26,9 @@ ALLOWED = {
     "storage.open": {"config", "model", "storage"},
     "convert": {"model", "gen"},
     "handler": {"convert", "model", "gen", "storage.interface"},
+    "worker": set(),
+    "assembly": {"config", "gen", "handler", "ops", "storage.open", "telemetry", "wire"},
+    "process": {"config", "assembly", "ops", "storage.open"},
     "telemetry": {"ops", "wire", "model", "storage.interface"},
     "client": {"convert", "model", "gen", "client"},
 }

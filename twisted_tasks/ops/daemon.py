@@ -127,7 +127,7 @@ class Daemon(Service):
         opening = self._store.open()
         if opening.called:
             try:
-                _result_of(opening)
+                result_of(opening)
             except Exception as error:
                 raise StartError(f"twistd tasks: {error}") from error
         # A store that finds out later may yet be mended from outside: the daemon stays up, and not ready.
@@ -204,15 +204,15 @@ class Daemon(Service):
 def bind(description: str, endpoint: IStreamServerEndpoint, factory: Any, what: str = "listening on") -> IListeningPort:
     """Listen, and log `what` and the address. Raises StartError when the address cannot be had."""
     try:
-        port: IListeningPort = _result_of(endpoint.listen(factory))
+        port: IListeningPort = result_of(endpoint.listen(factory))
     except Exception as error:
         raise StartError(f"twistd tasks: cannot listen on {description}: {error}") from error
     _log.info("{what} {address}", what=what, address=readable(port.getHost()))
     return port
 
 
-def _result_of(deferred: Deferred[Any]) -> Any:
-    """Return or raise what a Deferred has fired with; every endpoint twistd can be given listens at once."""
+def result_of(deferred: Deferred[Any]) -> Any:
+    """Return, or raise, what a Deferred has fired with; every endpoint twistd can be given listens at once."""
     if not deferred.called:
         raise RuntimeError("it was not ready at once")
     results: list[Any] = []

@@ -19,6 +19,7 @@ from twisted.logger import (
     Logger,
     LogLevel,
     LogLevelFilterPredicate,
+    eventAsJSON,
     formatEvent,
     formatEventAsClassicLogText,
 )
@@ -130,6 +131,12 @@ class Output:
             self._file = LogFile.fromFullPath(name)
             stream = cast(IO[str], self._file)
         return cast(ILogObserver, FileLogObserver(stream, FORMATS[self._format]))
+
+    def open_for_supervisor(self) -> ILogObserver:
+        """Return an observer that writes events to standard output, for another process to log."""
+        route_logging(self._level)
+        observer = FileLogObserver(sys.stdout, lambda event: eventAsJSON(event) + "\n")
+        return from_level(cast(ILogObserver, observer), self._level)
 
     def reopen(self) -> None:
         """Open the file again by its name: somebody may have moved it away."""

@@ -88,11 +88,11 @@ class Signals(Service):
         self._actions[number](number)
 
 
-class StopSignals:
-    """What SIGTERM and SIGINT do: the first stops the reactor, and so everything in order; a second one cuts.
+class Stop:
+    """Ends the process, once: in order, or at once.
 
-    @param reactor: stopped by the first.
-    @param cut: called by the second: has to let go of whatever the stop waits for.
+    @param reactor: what stops in order when it stops.
+    @param cut: lets go of whatever the stop waits for.
     @param ending: told to make sure that the process ends.
     @param limit: seconds a stop may take by itself.
     """
@@ -105,17 +105,27 @@ class StopSignals:
         self._cut = cut
         self._ending = ending
         self._limit = limit
-        self._came = 0
+        self._begun = False
 
-    def __call__(self, number: int) -> None:
-        """Take a signal."""
-        self._came += 1
-        if self._came == 1:
+    def begin(self) -> None:
+        """Stop in order. Once it has begun, do nothing."""
+        if not self._begun:
+            self._begun = True
             self._ending.within(self._limit + self.grace)
             self._reactor.stop()
-        elif self._came == 2:
-            self._ending.within(self.grace)
-            self._cut()
+
+    def cut(self) -> None:
+        """Wait for nothing any more."""
+        self.begin()
+        self._ending.within(self.grace)
+        self._cut()
+
+    def signalled(self, number: int) -> None:
+        """Take a signal: the first one begins, a second one cuts."""
+        if self._begun:
+            self.cut()
+        else:
+            self.begin()
 
 
 def raise_open_files_limit() -> None:
