@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SETUP := setup.cfg setup.py pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help run test unit lint types check thrift clean
+.PHONY: help run test unit lint types check image-check thrift clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -29,6 +29,12 @@ types: $(VENV)/.lint  ## types
 
 check: lint types test  ## what CI runs
 
+# Not part of check: needs Docker and an image (docker build -t twisted-tasks .); docs/docker.md says how else.
+DOCKER ?= docker
+IMAGE ?= twisted-tasks
+image-check: $(VENV)/.test  ## try the image that was built (DOCKER=podman, IMAGE=name)
+	DOCKER="$(DOCKER)" IMAGE="$(IMAGE)" $(BIN)/python -m pytest tests/image/check_image.py $(PYTEST_ARGS)
+
 # The compiler reads our own IDL less one default. "optional string name = ''" makes generated code answer "" for a
 # name that was not sent, and upsert has to know the two apart. A default is never on the wire, so clients that are
 # generated from tasks.thrift itself notice nothing. Needs Debian's thrift-compiler.
@@ -50,13 +56,13 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run: $(SETUP) | $(VENV)/bin/python
-	$(BIN)/pip install --quiet $(EDITABLE) .
+	$(BIN)/pip install --quiet $(EDITABLE) '.[cli]'
 	touch $@
 
 $(VENV)/.test: $(SETUP) | $(VENV)/bin/python
-	$(BIN)/pip install --quiet $(EDITABLE) '.[test]'
+	$(BIN)/pip install --quiet $(EDITABLE) '.[cli,test]'
 	touch $@
 
 $(VENV)/.lint: $(SETUP) | $(VENV)/bin/python
-	$(BIN)/pip install --quiet $(EDITABLE) '.[test,lint]'
+	$(BIN)/pip install --quiet $(EDITABLE) '.[cli,test,lint]'
 	touch $@

@@ -24,6 +24,14 @@ from pymongo.errors import OperationFailure, PyMongoError
 START_SECONDS = 60
 """How long a mongod may take to come up, or a set to elect: a bound for a machine under load, not an expectation."""
 ELECTION_TIMEOUT_MS = 2000
+FOLLOW_QUICKLY = [
+    *("--setParameter", "oplogNetworkTimeoutBufferSeconds=1"),
+    *("--setParameter", "oplogFetcherSteadyStateMaxFetcherRestarts=0"),
+]
+"""A secondary clings to a primary that is frozen, and not dead: with MongoDB's defaults it goes on fetching from it for
+some 12 s, and reports to it alone for longer; the new primary learns how far it is from heartbeats, every 2 s. Until
+then there is no majority for a write, and no client can change that. These parameters, and HEARTBEAT_MS, do."""
+HEARTBEAT_MS = 200
 
 
 def program() -> Path:
@@ -174,12 +182,14 @@ class Mongod:
 class ReplicaSet:
     """Several mongods that are one set. Elections start two seconds after a primary falls silent."""
 
-    def __init__(self, directory: Path, size: int = 3, name: str = "rs0", args: Sequence[str] = ()) -> None:
-        """Prepare a set of `size` members in `directory`."""
+    def __init__(
+        self, directory: Path, size: int = 3, name: str = "rs0", args: Sequence[str] = (), quick: bool = True
+    ) -> None:
+        """Prepare a set of `size` members in `directory`; `quick` is whether they FOLLOW_QUICKLY."""
         self.name = name
-        self.members = [
-            Mongod(directory / str(i), ["--replSet", name, "--oplogSize", "64", *args]) for i in range(size)
-        ]
+        self._heartbeat_ms = HEARTBEAT_MS if quick else 2000
+        own = ["--replSet", name, "--oplogSize", "64"] + (FOLLOW_QUICKLY if quick else [])
+        self.members = [Mongod(directory / str(i), [*own, *args]) for i in range(size)]
 
     @property
     def uri(self) -> str:
@@ -198,7 +208,7 @@ class ReplicaSet:
         return {
             "_id": self.name,
             "members": [{"_id": i, "host": member.address} for i, member in enumerate(self.members)],
-            "settings": {"electionTimeoutMillis": ELECTION_TIMEOUT_MS, "heartbeatIntervalMillis": 500},
+            "settings": {"electionTimeoutMillis": ELECTION_TIMEOUT_MS, "heartbeatIntervalMillis": self._heartbeat_ms},
         }
 
     def primary(self) -> Mongod:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from twisted.internet import reactor
 from twisted.internet.interfaces import IReactorTime
 
+from tests.memory_store import MemoryStore
 from tests.mongod import Mongod, ReplicaSet
+from twisted_tasks.storage import memory
+from twisted_tasks.storage.batching import BatchingStore, BatchLimits
 from twisted_tasks.storage.interface import ITaskStore
 from twisted_tasks.storage.mongo import MongoOptions, MongoStore
 from twisted_tasks.storage.sqlite import SqliteStore
+
+MakeStore: TypeAlias = Callable[[pytest.FixtureRequest, IReactorTime], ITaskStore]
+
+
+def _doubles(request: pytest.FixtureRequest, clock: IReactorTime) -> ITaskStore:
+    return memory.MemoryStore()
 
 
 def _sqlite(request: pytest.FixtureRequest, clock: IReactorTime) -> ITaskStore:
@@ -30,10 +40,36 @@ def _replica_set(request: pytest.FixtureRequest, clock: IReactorTime) -> ITaskSt
     return MongoStore(MongoOptions(servers.uri), reactor, clock)
 
 
-STORES: list[Any] = [
+def _memory(request: pytest.FixtureRequest, clock: IReactorTime) -> ITaskStore:
+    return MemoryStore(clock)
+
+
+def _batched(make: MakeStore) -> MakeStore:
+    """Return what makes such a store in batches, and small ones, so that the tests meet the seams between them."""
+
+    def make_batched(request: pytest.FixtureRequest, clock: IReactorTime) -> ITaskStore:
+        return BatchingStore(make(request, clock), clock, BatchLimits(max_items=3))
+
+    return make_batched
+
+
+REAL_STORES: list[Any] = [
     pytest.param(_sqlite, id="sqlite"),
     pytest.param(_mongo, id="mongo", marks=pytest.mark.mongod),
     pytest.param(_replica_set, id="mongo-set", marks=pytest.mark.mongod),
+]
+
+SCANNED_STORES: list[Any] = [*REAL_STORES, pytest.param(_doubles, id="double")]
+"""Those that can be walked through."""
+
+STORES: list[Any] = [
+    *REAL_STORES,
+    pytest.param(_batched(_sqlite), id="batched-sqlite"),
+    pytest.param(_batched(_mongo), id="batched-mongo", marks=pytest.mark.mongod),
+    # Not for users; but what is tested over it has to be true of a store.
+    pytest.param(_memory, id="memory"),
+    pytest.param(_batched(_memory), id="batched-memory"),
+    pytest.param(_doubles, id="double"),
 ]
 
 

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 from twisted.application.service import Service
 from twisted.internet import endpoints
-from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.internet.interfaces import IReactorTime, IStreamServerEndpoint
 
 from twisted_tasks import config
 from twisted_tasks.gen.tasks import Tasks
@@ -23,6 +24,9 @@ from twisted_tasks.ops.probe import Probe
 from twisted_tasks.ops.readiness import Readiness
 from twisted_tasks.ops.runtime import ReactorLag, build_info, process_registry
 from twisted_tasks.ops.tls import Tls
+from twisted_tasks.storage.batching import BatchingStore
+from twisted_tasks.storage.interface import ITaskStore
+from twisted_tasks.storage.mongo import MongoStore
 from twisted_tasks.storage.open import make_store
 from twisted_tasks.telemetry import (
     PACKAGES,
@@ -31,7 +35,9 @@ from twisted_tasks.telemetry import (
     WireMetrics,
     collect_calls,
     collect_errors,
+    collect_mongo,
     collect_ready,
+    collect_waits,
     describe,
 )
 from twisted_tasks.wire.observe import IWireObserver, NullObserver
@@ -77,17 +83,18 @@ def assemble(settings: config.Settings, reactor: Any, notifier: Notifier, listen
     """
     clock = MonotonicClock(reactor)
     registry = process_registry()
-    store = make_store(settings.store, reactor, clock)
     observer: IWireObserver | None = None
     companions: list[Service] = []
     if metered:
-        store = MeteredStore(store, clock)
         wire, lag = WireMetrics(METHODS), ReactorLag(clock)
         observer = wire
         companions.append(lag)
-        for collect in (store.collect, wire.collect, lag.collect):
+        store = _metered_store(settings, reactor, clock, registry)
+        for collect in (wire.collect, lag.collect):
             registry.register(Pulled(collect))
         registry.register(build_info("tasks_build_info", PACKAGES))
+    else:
+        store = make_store(settings, reactor, clock)
     if settings.log_level == "debug":
         observer = AccessLog(NullObserver() if observer is None else observer)
     probe = Probe(store.ping, clock, changed=notifier.status)
@@ -95,7 +102,9 @@ def assemble(settings: config.Settings, reactor: Any, notifier: Notifier, listen
     handler = TasksHandler(
         store, clock, readiness.health, timeout=settings.timeout, max_in_flight=settings.max_in_flight
     )
-    factory = ThriftServerFactory(Tasks.Processor(handler), limits=Limits(), clock=clock, observer=observer)
+    factory = ThriftServerFactory(
+        Tasks.Processor(handler), limits=Limits(**settings.limits), clock=clock, observer=observer
+    )
     registry.register(Pulled(lambda: collect_calls(factory, METHODS)))
     registry.register(Pulled(lambda: collect_errors(handler.errors)))
     registry.register(Pulled(lambda: collect_ready(readiness.health)))
@@ -122,6 +131,24 @@ def assemble(settings: config.Settings, reactor: Any, notifier: Notifier, listen
         notifier=notifier,
     )
     return Parts(daemon, readiness.health, gather, lambda: describe(factory, clock.seconds()), tls)
+
+
+def _metered_store(
+    settings: config.Settings, reactor: Any, clock: IReactorTime, registry: CollectorRegistry
+) -> ITaskStore:
+    """Return the store, with metrics of the batches it is asked, of how long calls wait for theirs, and of its pool."""
+
+    def meter(store: ITaskStore) -> ITaskStore:
+        metered = MeteredStore(store, clock)
+        registry.register(Pulled(metered.collect))
+        if isinstance(store, MongoStore):
+            registry.register(Pulled(lambda: collect_mongo(store.client)))
+        return metered
+
+    store = make_store(settings, reactor, clock, meter)
+    if isinstance(store, BatchingStore):
+        registry.register(Pulled(lambda: collect_waits(store.queues)))
+    return store
 
 
 def make_tls(settings: config.TlsSettings | None) -> Tls | None:

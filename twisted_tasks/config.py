@@ -102,6 +102,11 @@ def _workers(text: str) -> int:
 AUTO = 0
 """As a number of workers: one for each processor this process may use."""
 
+
+def _seconds_or_off(text: str) -> float | None:
+    return None if text == "off" else _seconds(0.01, 1e6)(text)
+
+
 _port = _integer(0, 65535)
 _remote_port = _integer(1, 65535)
 
@@ -172,6 +177,78 @@ SETTINGS: tuple[Setting, ...] = (
         "Calls that may be under way in the whole process; one more is answered 429.",
     ),
     Setting(
+        "batch-max-items",
+        ("TASKS_BATCH_MAX_ITEMS",),
+        _integer(1, 10_000),
+        "64",
+        "Calls that may go to the store together; 1 is each by itself.",
+    ),
+    Setting(
+        "batch-max-bytes",
+        ("TASKS_BATCH_MAX_BYTES",),
+        _integer(1, 8 << 20),
+        "1048576",
+        "Bytes of text that may go to the store together; a longer one goes by itself.",
+    ),
+    Setting(
+        "batch-in-flight",
+        ("TASKS_BATCH_IN_FLIGHT",),
+        _integer(1, 1000),
+        "2",
+        "Batches of one kind (adds, lists, ...) that may be on their way to the store at once.",
+    ),
+    Setting(
+        "max-message-size",
+        ("TASKS_MAX_MESSAGE_SIZE",),
+        _integer(1024, (1 << 24) - 1),  # from 16 MiB on, a frame's length could not be told from other dialects
+        "4194304",
+        "Bytes of one message, after decompression.",
+    ),
+    Setting(
+        "max-string-length",
+        ("TASKS_MAX_STRING_LENGTH",),
+        _integer(1024, (1 << 24) - 1),
+        "4194304",
+        "Bytes of one text in a message.",
+    ),
+    Setting(
+        "max-elements",
+        ("TASKS_MAX_ELEMENTS",),
+        _integer(1, 1 << 24),
+        "262144",
+        "Elements of all lists, sets and maps of one message together.",
+    ),
+    Setting("max-depth", ("TASKS_MAX_DEPTH",), _integer(4, 60), "32", "Structs and containers within one another."),
+    Setting(
+        "message-timeout",
+        ("TASKS_MESSAGE_TIMEOUT",),
+        _seconds(0.01, 3600),
+        "30",
+        "Seconds for a message to come whole, and for a client to take 64 KiB of what waits for it.",
+    ),
+    Setting(
+        "idle-timeout",
+        ("TASKS_IDLE_TIMEOUT",),
+        _seconds_or_off,
+        "off",
+        "Seconds without a call before a connection is closed, or off.",
+    ),
+    Setting(
+        "max-pending",
+        ("TASKS_MAX_PENDING",),
+        _integer(1, 100_000),
+        "128",
+        "Calls in flight on one connection before it is read no further.",
+    ),
+    Setting("max-connections", ("TASKS_MAX_CONNECTIONS",), _integer(1, 1_000_000), "10000", "Connections at once."),
+    Setting(
+        "max-unsent",
+        ("TASKS_MAX_UNSENT",),
+        _integer(1 << 16, 1 << 30),
+        "16777216",
+        "Bytes of replies that may wait for one client to read them, before its connection is cut.",
+    ),
+    Setting(
         "drain-timeout",
         ("TASKS_DRAIN_TIMEOUT",),
         _seconds(0, 3600),
@@ -210,6 +287,18 @@ SETTINGS: tuple[Setting, ...] = (
         "1",
         "How many processes serve calls; auto is one for each processor, 1 is this process alone.",
     ),
+)
+
+WIRE_LIMITS = (
+    "max-message-size",
+    "max-string-length",
+    "max-elements",
+    "max-depth",
+    "message-timeout",
+    "idle-timeout",
+    "max-pending",
+    "max-connections",
+    "max-unsent",
 )
 
 # What Docker's links and Kubernetes set by themselves for a service called mongo or mongodb. Nobody typed these, so
@@ -252,14 +341,27 @@ class TlsSettings:
 
 
 @dataclass(frozen=True)
+class BatchSettings:
+    """How calls go to the store together."""
+
+    max_items: int
+    """1 is each by itself."""
+    max_bytes: int
+    in_flight: int
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything the daemon was told, checked and whole."""
 
     listen: tuple[str, ...]
     """Twisted server endpoint strings."""
     store: SqliteSettings | MongoSettings
+    batches: BatchSettings
     timeout: float
     max_in_flight: int
+    limits: Mapping[str, Any]
+    """What one client may ask of the wire layer, by the names of `wire.limits.Limits`."""
     drain_timeout: float
     drain_delay: float
     http: str | None
@@ -291,6 +393,7 @@ def load(options: Mapping[str, str | Sequence[str] | None], environment: Mapping
     return Settings(
         listen=listen,
         store=_store(given, environment),
+        batches=BatchSettings(given.get("batch-max-items"), given.get("batch-max-bytes"), given.get("batch-in-flight")),
         timeout=given.get("timeout"),
         max_in_flight=given.get("max-in-flight"),
         drain_timeout=timeout,
@@ -300,6 +403,7 @@ def load(options: Mapping[str, str | Sequence[str] | None], environment: Mapping
         log_format=given.get("log-format"),
         log_level=given.get("log-level"),
         workers=workers,
+        limits={option.replace("-", "_"): given.get(option) for option in WIRE_LIMITS},
     )
 
 

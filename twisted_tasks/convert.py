@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from twisted_tasks.gen.tasks import ttypes
 from twisted_tasks.model import Position, Task, TaskError, write_cursor
@@ -11,6 +12,16 @@ from twisted_tasks.model import Position, Task, TaskError, write_cursor
 def to_thrift(task: Task) -> ttypes.Task:
     """Return the struct a client gets; `createdOn` is ISO 8601 in UTC to the millisecond, whatever its value."""
     return ttypes.Task(task.id, task.user_id, task.name, task.created_on.isoformat(timespec="milliseconds"), task.done)
+
+
+def from_thrift(task: ttypes.Task) -> Task:
+    """Return the task of a struct the service answered with. Raises ValueError when it lacks what every answer has."""
+    if not task.id or not task.userId or not task.createdOn:
+        raise ValueError("a task without id, userId or createdOn")
+    created_on = datetime.fromisoformat(task.createdOn)
+    if created_on.tzinfo is None:
+        raise ValueError(f"createdOn {task.createdOn!r} has no time zone")
+    return Task(task.id, task.userId, task.name or "", created_on, bool(task.done))
 
 
 def list_to_thrift(tasks: Sequence[Task]) -> list[ttypes.Task]:

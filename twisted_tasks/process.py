@@ -197,7 +197,7 @@ def _preflight(settings: config.Settings, reactor: Any) -> None:
         tls.privilegedStartService()
     if isinstance(settings.store, config.SqliteSettings):
         # Besides, the schema is upgraded before there are several who would.
-        store = make_store(settings.store, reactor, MonotonicClock(reactor))
+        store = make_store(settings, reactor, MonotonicClock(reactor))
         try:
             result_of(store.open())
         except Exception as error:

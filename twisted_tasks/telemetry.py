@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from prometheus_client.core import Metric
+from prometheus_client.core import Metric, SummaryMetricFamily
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -22,12 +22,19 @@ from zope.interface import implementer
 from twisted_tasks.model import TaskError
 from twisted_tasks.ops.metrics import LATENCY, SIZES, CallMetrics, Histogram, counter, gauge, histogram
 from twisted_tasks.storage.interface import ITaskStore
-from twisted_tasks.wire.observe import IWireObserver, Outcome
+from twisted_tasks.wire.observe import IConnection, IWireObserver, Outcome
 from twisted_tasks.wire.server import ThriftServerFactory
 
 _log = Logger()
 
-_REFUSED = Outcome.REFUSED
+_RETURNED = Outcome.RETURNED
+_EXCEPTIONS = {
+    Outcome.RETURNED: "",
+    Outcome.ONEWAY: "",
+    Outcome.RAISED: "BaseException",
+    Outcome.REFUSED: "TApplicationException",
+}
+"""What each outcome is as a type of exception; there is none but the IDL's."""
 
 PACKAGES = ("twisted-tasks", "twisted", "thrift", "txmongo")
 """Those whose versions an operator wants to know."""
@@ -42,26 +49,26 @@ class WireMetrics:
 
     def __init__(self, methods: Iterable[str]) -> None:
         self._calls = CallMetrics(methods)
-        self._replied = self._calls.ended_with("")
-        self._refused = self._calls.ended_with("TApplicationException")
-        self.opened: Counter[str] = Counter()
-        self.open: Counter[str] = Counter()
-        self.closed: Counter[str] = Counter()
+        self._by_outcome = {outcome: self._calls.ended_with(exception) for outcome, exception in _EXCEPTIONS.items()}
+        self._returned = self._by_outcome[_RETURNED]
+        self._opened: Counter[str] = Counter()
+        self._open: Counter[str] = Counter()
+        self._closed: Counter[str] = Counter()
 
-    def connection_opened(self, dialect: str) -> None:
+    def connection_opened(self, connection: IConnection) -> None:
         """See IWireObserver."""
-        self.opened[dialect] += 1
-        self.open[dialect] += 1
+        self._opened[connection.dialect] += 1
+        self._open[connection.dialect] += 1
 
-    def connection_closed(self, dialect: str | None, reason: str) -> None:
+    def connection_closed(self, connection: IConnection, reason: str) -> None:
         """See IWireObserver."""
-        self.closed[reason] += 1
-        if dialect is not None:
-            self.open[dialect] -= 1
+        self._closed[reason] += 1
+        if connection.dialect is not None:
+            self._open[connection.dialect] -= 1
 
-    def call_ended(self, method: str, dialect: str, started: float, ended: float, outcome: Outcome) -> None:
+    def call_ended(self, connection: IConnection, method: str, started: float, ended: float, outcome: Outcome) -> None:
         """See IWireObserver."""
-        series = self._refused if outcome is _REFUSED else self._replied
+        series = self._returned if outcome is _RETURNED else self._by_outcome[outcome]
         timed = series.get(method)
         if timed is None:
             timed = self._calls.new(series, method)
@@ -73,11 +80,10 @@ class WireMetrics:
     def collect(self) -> Iterator[Metric]:
         """Yield the families."""
         yield from self._calls.collect()
-        yield counter(
-            "tasks_connections_opened", "Connections by what the client speaks.", ["dialect"], _one(self.opened)
-        )
-        yield gauge("tasks_connections", "Open connections by what the client speaks.", ["dialect"], _one(self.open))
-        yield counter("tasks_connections_closed", "Connections that ended, by why.", ["reason"], _one(self.closed))
+        by_dialect = ["dialect"]
+        yield counter("tasks_connections_opened", "Connections by what was spoken.", by_dialect, _one(self._opened))
+        yield gauge("tasks_connections", "Open connections by what is spoken.", by_dialect, _one(self._open))
+        yield counter("tasks_connections_closed", "Connections that ended, by why.", ["reason"], _one(self._closed))
 
 
 @implementer(IWireObserver)
@@ -89,21 +95,21 @@ class AccessLog:
         self.connection_opened = observer.connection_opened
         self.connection_closed = observer.connection_closed
 
-    def call_ended(self, method: str, dialect: str, started: float, ended: float, outcome: Outcome) -> None:
+    def call_ended(self, connection: IConnection, method: str, started: float, ended: float, outcome: Outcome) -> None:
         """See IWireObserver."""
-        # What a client made up is not repeated into the log.
-        name = method if outcome is not Outcome.REFUSED else "a call"
         _log.debug(
-            "{method} {outcome} in {milliseconds:.3f} ms ({dialect})",
-            method=name,
+            "{method} {outcome} in {milliseconds:.3f} ms, connection {connection} ({dialect})",
+            # What a client made up is not repeated into the log.
+            method=method if outcome is not Outcome.REFUSED else "call",
             outcome=outcome.value,
             milliseconds=(ended - started) * 1000,
-            dialect=dialect,
+            connection=connection.number,
+            dialect=connection.dialect,
         )
-        self._observer.call_ended(method, dialect, started, ended, outcome)
+        self._observer.call_ended(connection, method, started, ended, outcome)
 
 
-def _one(counts: Counter[str]) -> dict[tuple[str, ...], float]:
+def _one(counts: Mapping[str, float]) -> dict[tuple[str, ...], float]:
     return {(name,): count for name, count in counts.items()}
 
 
@@ -157,6 +163,28 @@ class MeteredStore(proxyForInterface(ITaskStore)):  # type: ignore[misc]  # a cl
         yield counter("tasks_store_failures", "Batches that failed, by code.", ["operation", "code"], self._failed)
 
 
+def collect_waits(queues: Mapping[str, Any]) -> Iterator[Metric]:
+    """Yield what is known of the queues in front of the store."""
+    waits = SummaryMetricFamily(
+        "tasks_store_wait_seconds", "Seconds that calls waited to leave with others.", labels=["operation"]
+    )
+    for name, queue in queues.items():
+        waits.add_metric([name], queue.waits, queue.waited)
+    yield waits
+    waiting = {name: queue.open for name, queue in queues.items()}
+    yield gauge("tasks_store_queue", "Calls that wait, or have and are on their way.", ["operation"], _one(waiting))
+
+
+def collect_mongo(client: Any) -> Iterator[Metric]:
+    """Yield what the client of MongoDB knows of its connections."""
+    pool = client.pool
+    states = {"ready": len(pool.ready), "in flight": pool.in_flight, "waited for": pool.waiting}
+    yield gauge("tasks_mongo_pool", "Connections ready, commands on them, callers that wait.", ["what"], _one(states))
+    yield counter("tasks_mongo_connections_opened", "Connections made.", [], {(): pool.opened})
+    yield counter("tasks_mongo_retries", "Operations that were run again.", [], {(): client.retries})
+    yield counter("tasks_mongo_timeouts", "Operations that ran out of time on a connection.", [], {(): client.timeouts})
+
+
 def collect_calls(factory: ThriftServerFactory, methods: Iterable[str]) -> Iterator[Metric]:
     """Yield what the wire layer has under way, by method; a method nobody calls is there too, with 0."""
     names = set(methods)
@@ -184,4 +212,5 @@ def describe(factory: ThriftServerFactory, now: float) -> Iterator[str]:
     yield f"{factory.in_flight} calls in flight, {factory.connections} connections"
     for connection in factory:
         calls = ", ".join(f"{method} {(now - started) * 1000:.0f} ms" for method, started in connection.calls())
-        yield f"{connection.transport.getPeer()}: {connection.dialect or 'silent so far'}: {calls or 'idle'}"
+        speaks = connection.dialect or "silent so far"
+        yield f"connection {connection.number} from {connection.transport.getPeer()}: {speaks}: {calls or 'idle'}"

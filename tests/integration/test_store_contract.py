@@ -13,10 +13,10 @@ from bson import ObjectId
 from twisted.internet import reactor
 from zope.interface.verify import verifyObject
 
-from tests.stores import STORES
+from tests.stores import SCANNED_STORES, STORES
 from twisted_tasks.model import ListQuery, Position, StoreUnavailable, Task, TaskChange, TaskNotFound, TaskRef
 from twisted_tasks.ops.clock import MonotonicClock
-from twisted_tasks.storage.interface import ITaskStore
+from twisted_tasks.storage.interface import ITaskScan, ITaskStore
 
 MORNING = datetime(2026, 11, 23, 10, 15, 30, 123000, tzinfo=UTC)
 FIRST_DATE = datetime(1, 1, 1, tzinfo=UTC)
@@ -283,3 +283,24 @@ async def test_closed(store: ITaskStore, user: str) -> None:
     ):
         with pytest.raises(StoreUnavailable):
             await operation(items, soon())
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.parametrize("store", SCANNED_STORES, indirect=True)
+async def test_scan(store: Any, user: str) -> None:
+    """Every task of every user is found in the order of ids, a piece at a time, exactly once."""
+    assert verifyObject(ITaskScan, store)
+    # The highest ids there are, since a store may be shared with other tests.
+    ids = [f"f{number:023x}" for number in range(2**92 - 7, 2**92)]
+    tasks = [Task(task_id, f"{user} {number % 3}", "tea", MORNING, False) for number, task_id in enumerate(ids)]
+    assert await store.add(tasks[::-1], soon()) == tasks[::-1]
+    try:
+        assert await store.scan("e" + "f" * 23, 3, soon()) == tasks[:3]
+        assert await store.scan(tasks[2].id, 4, soon()) == tasks[3:]
+        assert await store.scan(tasks[2].id, 5, soon()) == tasks[3:]
+        assert await store.scan(tasks[-1].id, 5, soon()) == []
+        first = await store.scan(None, 2, soon())
+        assert [task.id for task in first] == sorted(task.id for task in first)
+        assert len(first) == 2
+    finally:
+        await store.remove([ref(task) for task in tasks], soon())

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import pytest
 
-from twisted_tasks.config import AUTO, ConfigError, MongoSettings, Settings, SqliteSettings, TlsSettings, load
+from twisted_tasks.config import (
+    AUTO,
+    WIRE_LIMITS,
+    ConfigError,
+    MongoSettings,
+    Settings,
+    SqliteSettings,
+    TlsSettings,
+    load,
+)
+from twisted_tasks.wire.limits import Limits
 
 
 def settings(*options: tuple[str, str], **environment: str) -> Settings:
@@ -77,6 +89,14 @@ def test_a_password_is_not_repeated() -> None:
     with pytest.raises(ConfigError) as caught:
         settings(MONGO_URI="mongo://me:secret@db")
     assert "secret" not in str(caught.value)
+
+
+def test_the_limits_of_the_wire() -> None:
+    """Every limit of the wire layer is a setting, with the same default; a connection may stay idle unless told."""
+    assert Limits(**settings().limits) == Limits()
+    assert {option.replace("-", "_") for option in WIRE_LIMITS} == {field.name for field in fields(Limits)}
+    assert settings(("idle-timeout", "2.5")).limits["idle_timeout"] == 2.5
+    assert settings(("idle-timeout", "off")).limits["idle_timeout"] is None
 
 
 def test_ipv6_host() -> None:

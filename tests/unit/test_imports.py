@@ -21,16 +21,19 @@ ALLOWED = {
     "ops": {"ops"},
     "storage.interface": {"model"},
     "storage.sqlite": {"storage.interface", "model"},
+    "storage.memory": {"storage.interface", "model"},
     "storage.mongo": {"storage.interface", "model", "storage.mongo"},
-    "storage.batching": {"storage.interface", "model"},
+    "storage.batching": {"storage.interface", "model", "storage.batching"},
     "storage.open": {"config", "model", "storage"},
     "convert": {"model", "gen"},
     "handler": {"convert", "model", "gen", "storage.interface"},
     "worker": set(),
-    "assembly": {"config", "gen", "handler", "ops", "storage.open", "telemetry", "wire"},
+    "assembly": {"config", "gen", "handler", "ops", "storage", "telemetry", "wire"},
     "process": {"config", "assembly", "ops", "storage.open"},
     "telemetry": {"ops", "wire", "model", "storage.interface"},
     "client": {"convert", "model", "gen", "client"},
+    "testing": {"client", "gen", "handler", "model", "storage.memory", "wire"},
+    "cli": {"cli", "client", "config", "model", "ops.clock", "storage.interface", "storage.open"},
 }
 
 

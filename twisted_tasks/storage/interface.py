@@ -72,3 +72,13 @@ class ITaskStore(Interface):
 
     def find(queries: Sequence[ListQuery], deadline: float) -> Deferred[list[Outcome[list[Task]]]]:
         """Find the tasks of each query, newest first, ties by id, the greater first; the outcome is a list."""
+
+
+class ITaskScan(Interface):
+    """A store whose tasks, of all users, can be walked through: for copying. No call of the service comes here."""
+
+    def scan(after_id: str | None, limit: int, deadline: float) -> Deferred[list[Task]]:
+        """Fire with the tasks of the `limit` smallest ids that are greater than `after_id` (None: of all), in order.
+
+        Fewer than `limit` are the last ones. Fails as an operation of ITaskStore does.
+        """

@@ -13,20 +13,23 @@ from typing import Any, TypeVar
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+from twisted.names.client import Resolver
 from zope.interface import implementer
 
 from twisted_tasks.model import ListQuery, Task, TaskChange, TaskRef
 from twisted_tasks.storage import mongo_documents as documents
-from twisted_tasks.storage.interface import ITaskStore, Outcome, StoreMisconfigured
+from twisted_tasks.storage.interface import ITaskScan, ITaskStore, Outcome, StoreMisconfigured
 from twisted_tasks.storage.mongo_backoff import Backoff, Jitter, sleep
-from twisted_tasks.storage.mongo_client import Client
+from twisted_tasks.storage.mongo_client import Client, State
 from twisted_tasks.storage.mongo_operations import Operations, task_error
+from twisted_tasks.storage.mongo_pool import BACKOFF_FIRST, BACKOFF_LONGEST
 from twisted_tasks.storage.mongo_reply import (
     UNAUTHORIZED,
     CommandFailed,
     Misconfigured,
     MongoError,
 )
+from twisted_tasks.storage.mongo_srv import find_servers
 from twisted_tasks.storage.mongo_tls import EndpointMaker
 from twisted_tasks.storage.mongo_uri import MongoOptions, read_options
 
@@ -40,6 +43,8 @@ _CHUNK = 500
 _INDEX_SECONDS = 24 * 3600.0
 """How long the making of an index may take: a large collection's takes hours."""
 _INDEX_RETRY_LONGEST = 60.0
+_SRV_SECONDS = 60.0
+"""Pause between two looks at SRV records: what their specification asks for at least."""
 _QUIET_SECONDS = 60.0
 """A cause of failing calls is logged again when it is still there so much later."""
 _MOST_CAUSES = 100
@@ -47,7 +52,7 @@ _MOST_CAUSES = 100
 _NOT_ALLOWED = frozenset({UNAUTHORIZED, 79, 100})
 
 
-@implementer(ITaskStore)
+@implementer(ITaskStore, ITaskScan)
 class MongoStore:
     """An `ITaskStore` in MongoDB.
 
@@ -55,23 +60,36 @@ class MongoStore:
     @param reactor: makes connections.
     @param clock: what deadlines are told on; its `seconds` never goes back.
     @param jitter: what pauses are varied by.
+    @param resolver: an IResolver for mongodb+srv; None asks the name servers the machine asks.
     @raise ValueError: the options ask for what cannot be done, in one sentence. Nothing is opened before `open`.
     """
 
     _log = Logger()
 
     def __init__(
-        self, options: MongoOptions, reactor: Any, clock: IReactorTime, jitter: Jitter = random.random
+        self,
+        options: MongoOptions,
+        reactor: Any,
+        clock: IReactorTime,
+        jitter: Jitter = random.random,
+        resolver: Any = None,
     ) -> None:
         self._config = read_options(options)
+        self._reactor = reactor
         self._clock = clock
         self._jitter = jitter
+        self._resolver = resolver
         endpoints = EndpointMaker(reactor, self._config.tls, self._config.connect_timeout)
         self._client = Client(self._config, endpoints, clock, jitter)
         self._causes = _Causes(clock)
         self._operations = Operations(self._client, self._causes.note)
-        self._indexing: Deferred[None] | None = None
+        self._tasks: set[Deferred[None]] = set()
         self._closed = False
+
+    @property
+    def client(self) -> Client:
+        """What counts operations and knows the connections."""
+        return self._client
 
     # ITaskStore.
 
@@ -83,8 +101,9 @@ class MongoStore:
         """See ITaskStore."""
         self._closed = True
         self._client.close()
-        if self._indexing is not None:
-            self._indexing.cancel()
+        for task in list(self._tasks):
+            # Not at once: one of them may be the caller.
+            self._clock.callLater(0, task.cancel)
         return succeed(None)
 
     def ping(self, deadline: float) -> Deferred[None]:
@@ -118,7 +137,15 @@ class MongoStore:
         parts += [([index], self._operations.find_page(queries[index], deadline)) for index in sorted(rest)]
         return Deferred.fromCoroutine(self._told(self._together(len(queries), parts)))
 
+    def scan(self, after_id: str | None, limit: int, deadline: float) -> Deferred[list[Task]]:
+        """See ITaskScan."""
+        return Deferred.fromCoroutine(self._told(self._operations.scan(after_id, limit, deadline)))
+
     # Lifecycle.
+
+    def state(self) -> State:
+        """Return how the connections are, for metrics."""
+        return self._client.state()
 
     async def check(self, deadline: float) -> str:
         """Connect, log in, try whether we may write, and return what was found, in one sentence.
@@ -133,7 +160,10 @@ class MongoStore:
         return f"MongoDB at {primary} works; tasks are in the database {self._config.database}"
 
     async def _open(self) -> None:
-        self._client.start()
+        if self._config.srv is None:
+            self._client.start()
+        else:
+            self._in_background(self._find_servers())
         await self._client.settled
         if isinstance(self._client.pool.trouble, Misconfigured):
             trouble = str(self._client.pool.trouble)
@@ -148,9 +178,7 @@ class MongoStore:
             except MongoError as error:
                 self._causes.note(error)
         if not self._closed:
-            self._indexing = Deferred.fromCoroutine(self._keep_indexing())
-            self._indexing.addErrback(lambda failure: failure.trap(CancelledError))
-            self._indexing.addErrback(lambda failure: self._log.failure("making the index of tasks failed", failure))
+            self._in_background(self._keep_indexing())
 
     async def _ping(self, deadline: float) -> None:
         try:
@@ -170,6 +198,43 @@ class MongoStore:
             return f"MongoDB refuses to work: {error.message}"
         silence = "; ".join(f"{address}: {why}" for address, why in self._client.topology.silence.items())
         return f"MongoDB cannot be used: {error}" + (f" ({silence})" if silence and silence not in str(error) else "")
+
+    def _in_background(self, flow: Coroutine[Any, Any, None]) -> None:
+        task = Deferred.fromCoroutine(flow)
+        self._tasks.add(task)
+
+        def over(result: Any) -> Any:
+            self._tasks.discard(task)
+            return result
+
+        task.addBoth(over)
+        task.addErrback(lambda failure: failure.trap(CancelledError))
+        task.addErrback(lambda failure: self._log.failure("work on MongoDB in the background failed", failure))
+
+    # What mongodb+srv stands for.
+
+    async def _find_servers(self) -> None:
+        """Look the servers up, start with them, and look again whenever there is no connection for a while."""
+        resolver = self._resolver or Resolver(resolv="/etc/resolv.conf", reactor=self._reactor)
+        backoff = Backoff(BACKOFF_FIRST, BACKOFF_LONGEST, self._jitter)
+        started = False
+        while True:
+            try:
+                found = await find_servers(self._config, resolver)
+            except MongoError as error:
+                self._causes.note(error)
+                self._client.pool.no_servers(error)
+                await sleep(self._clock, backoff.failed())
+                continue
+            backoff.worked()
+            if not started:
+                self._client.start(found)
+                started = True
+            else:
+                self._client.topology.look_at(found.seeds)
+            await sleep(self._clock, _SRV_SECONDS)
+            while self._client.pool.ready:
+                await sleep(self._clock, _SRV_SECONDS)
 
     # The index.
 
@@ -194,7 +259,7 @@ class MongoStore:
 
     async def _make_index(self) -> None:
         # The connection is busy until the index is there, so it is none of the pool's.
-        connection = await self._client.dial_primary(self._clock.seconds() + _INDEX_RETRY_LONGEST)
+        connection = await self._client.dial_primary()
         try:
             command = documents.create_index(replicated="setName" in connection.hello)
             deadline = self._clock.seconds() + _INDEX_SECONDS

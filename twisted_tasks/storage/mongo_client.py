@@ -8,7 +8,7 @@ connection, runs it, and runs it again when what went wrong may pass and there i
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import uuid4
 
 from bson import Binary, Int64
@@ -62,16 +62,33 @@ class Write:
         return command
 
 
+class State(NamedTuple):
+    """How a client is, for whoever watches it. The first four are of the moment, the others count since the start."""
+
+    primary: str | None
+    """The primary's address."""
+    ready: int
+    """Connections that can be given out."""
+    in_flight: int
+    """Commands sent whose replies have not come."""
+    waiting: int
+    """Operations that wait for a connection."""
+    opened: int
+    """Connections made."""
+    retries: int
+    """Attempts at operations beyond the first."""
+    timeouts: int
+    """Operations that ran out of time on a connection, which was then aborted."""
+
+
 class Client:
     """Runs operations against the primary of a MongoDB.
 
-    @param config: which MongoDB; its `seeds` have been found.
+    @param config: which MongoDB.
     @param endpoints: how to reach an address.
     @param clock: what deadlines are told on.
     @param jitter: `random.random`, or its like.
 
-    @ivar retries: operations that were run again, so far.
-    @ivar timeouts: operations that ran out of time on a connection, so far.
     """
 
     def __init__(self, config: MongoConfig, endpoints: Endpoints, clock: IReactorTime, jitter: Jitter) -> None:
@@ -80,16 +97,22 @@ class Client:
         self.timeouts = 0
         self._clock = clock
         self._jitter = jitter
-        login = Login(config.credentials) if config.credentials is not None else None
-        self.dialer = Dialer(endpoints, clock, login, config.app_name, config.connect_timeout)
+        self._login = Login(config.credentials) if config.credentials is not None else None
+        self.dialer = Dialer(endpoints, clock, self._login, config.app_name, config.connect_timeout)
         self.pool = Pool(config.pool_size, self.dialer, clock, jitter, self._heard)
-        self.topology = Topology(config.seeds, config.direct, config.replica_set, self.dialer, clock, jitter, self.pool)
+        self.topology = Topology(self.dialer, clock, jitter, self.pool)
         self._closed = False
         self._spare: list[Write] = []
 
-    def start(self) -> None:
-        """Start to look for the primary and to connect to it."""
-        self.topology.start()
+    def start(self, found: MongoConfig | None = None) -> None:
+        """Start to look for the primary and to connect to it.
+
+        @param found: the config once more, with what had to be looked up first; None when nothing had.
+        """
+        config = self.config if found is None else found
+        if self._login is not None and config.credentials is not None:
+            self._login.credentials = config.credentials
+        self.topology.start(config.seeds, config.direct, config.replica_set)
 
     def close(self) -> None:
         """End everything; operations under way fail with NotConnected or ConnectionLost, and later ones too."""
@@ -97,14 +120,26 @@ class Client:
         self.topology.stop()
         self.pool.close("the MongoDB client is closed")
 
+    def state(self) -> State:
+        """Return how the client is."""
+        pool, primary = self.pool, self.topology.primary
+        return State(
+            None if primary is None else str(primary),
+            len(pool.ready),
+            pool.in_flight,
+            pool.waiting,
+            pool.opened,
+            self.retries,
+            self.timeouts,
+        )
+
     @property
     def settled(self) -> Deferred[None]:
         """Fires when the first attempt to reach the primary has ended, whichever way."""
         return self.pool.settled
 
-    async def dial_primary(self, deadline: float) -> Connection:
-        """Make a connection to the primary that is not the pool's, as soon as there is a primary."""
-        await self._wait(deadline, None)
+    async def dial_primary(self) -> Connection:
+        """Make a connection to the primary that is not the pool's."""
         if self.topology.primary is None:
             raise NotConnected("MongoDB has no primary")
         return await self.dialer.dial(self.topology.primary, login=True)

@@ -116,6 +116,16 @@ def find_ids(ids: Sequence[str]) -> dict[str, Any]:
     return {"find": COLLECTION, "filter": {"_id": wanted}, "batchSize": len(ids), "limit": len(ids)}
 
 
+def find_after(task_id: str | None, limit: int) -> dict[str, Any]:
+    """Return the command that finds the tasks of all users that follow one in the order of ids; None: from the first.
+
+    Only ids of the kind that tasks have are compared with one, so other documents are left out.
+    """
+    wanted = {"$gte": ObjectId("0" * 24)} if task_id is None else {"$gt": ObjectId(task_id)}
+    batch = min(BATCH_SIZE, limit)
+    return {"find": COLLECTION, "filter": {"_id": wanted}, "sort": {"_id": 1}, "limit": limit, "batchSize": batch}
+
+
 def find_users(users: Sequence[str]) -> dict[str, Any]:
     """Return the command that finds everything of some users, each user's newest first."""
     if len(users) == 1:

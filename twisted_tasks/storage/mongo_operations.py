@@ -111,6 +111,10 @@ class Operations:
         """Find what one query asks for."""
         return [documents.to_tasks(await self._commands.find(documents.find_page(query), deadline))]
 
+    async def scan(self, after_id: str | None, limit: int, deadline: float) -> list[Task]:
+        """See ITaskScan."""
+        return documents.to_tasks(await self._commands.find(documents.find_after(after_id, limit), deadline))
+
     # Parts of operations.
 
     async def _insert(

@@ -147,6 +147,14 @@ class Pool(Listener):
             self._refuse_waiters(error)
             self._settle()
 
+    def no_servers(self, error: MongoError) -> None:
+        """Take in that it cannot be found out which servers there are."""
+        if isinstance(error, Misconfigured):
+            self.hopeless(error)
+        elif not self.ready:
+            self.trouble = error
+            self._settle()
+
     def first_round_over(self) -> None:
         """See Listener."""
         if self._target is None:

@@ -12,7 +12,7 @@ Monitoring specification, as far as somebody needs them who only ever talks to t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bson import Int64
@@ -58,41 +58,41 @@ class Listener:
 class Topology:
     """Watches the servers, and tells `listener` who is primary.
 
-    @param seeds: servers to ask first.
-    @param direct: take the one seed as it is, and do not look for others.
-    @param replica_set: the name the set must have, or None.
+    @ivar primary: the server that is primary, as far as is known.
+    @ivar silence: why each server that does not answer does not.
     """
 
     _log = Logger()
 
-    def __init__(
-        self,
-        seeds: tuple[Address, ...],
-        direct: bool,
-        replica_set: str | None,
-        dialer: Dialer,
-        clock: IReactorTime,
-        jitter: Jitter,
-        listener: Listener,
-    ) -> None:
+    def __init__(self, dialer: Dialer, clock: IReactorTime, jitter: Jitter, listener: Listener) -> None:
         self.primary: Address | None = None
         self.silence: dict[Address, str] = {}
-        """Why each server that does not answer does not."""
-        self._seeds = seeds
-        self._direct = direct
-        self._replica_set = replica_set
+        self._seeds: Sequence[Address] = ()
+        self._direct = False
+        self._replica_set: str | None = None
         self._dialer = dialer
         self._clock = clock
         self._jitter = jitter
         self._listener = listener
         self._watches: dict[Address, _Watch] = {}
         self._election: tuple[Any, ...] | None = None
-        self._untried = set(seeds)
+        self._untried: set[Address] = set()
         self._first_round_over = False
 
-    def start(self) -> None:
-        """Start to watch the seeds."""
-        for address in self._seeds:
+    def start(self, seeds: Sequence[Address], direct: bool, replica_set: str | None) -> None:
+        """Start to watch.
+
+        @param seeds: servers to ask first.
+        @param direct: take the one seed as it is, and do not look for others.
+        @param replica_set: the name the set must have, or None.
+        """
+        self._seeds, self._direct, self._replica_set = seeds, direct, replica_set
+        self._untried = set(seeds)
+        self.look_at(seeds)
+
+    def look_at(self, addresses: Sequence[Address]) -> None:
+        """Watch these servers too."""
+        for address in addresses:
             self._watch(address)
 
     def stop(self) -> None:

@@ -31,7 +31,7 @@ from twisted_tasks.model import (
     from_milliseconds,
     to_milliseconds,
 )
-from twisted_tasks.storage.interface import ITaskStore, Outcome, StoreMisconfigured
+from twisted_tasks.storage.interface import ITaskScan, ITaskStore, Outcome, StoreMisconfigured
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -110,6 +110,13 @@ def _find(cursor: _Cursor, query: ListQuery) -> Outcome[list[Task]]:
     return [_task(row) for row in cursor.fetchall()]
 
 
+def _scan(cursor: _Cursor, item: tuple[str | None, int]) -> list[Task]:
+    after_id, limit = item
+    # Every id is greater than the empty text.
+    cursor.execute(f"SELECT {_COLUMNS} FROM tasks WHERE id > ? ORDER BY id LIMIT ?", (after_id or "", limit))
+    return [_task(row) for row in cursor.fetchall()]
+
+
 def _steps() -> list[tuple[int, str]]:
     """Return the schema's steps as (version it leads to, SQL), in order."""
     files = resources.files("twisted_tasks.storage").joinpath("schema").iterdir()
@@ -163,7 +170,7 @@ def _statements(sql: str) -> list[str]:
     return statements
 
 
-@implementer(ITaskStore)
+@implementer(ITaskStore, ITaskScan)
 class SqliteStore:
     """An `ITaskStore` in one SQLite file.
 
@@ -231,6 +238,10 @@ class SqliteStore:
     def find(self, queries: Sequence[ListQuery], deadline: float) -> Deferred[list[Outcome[list[Task]]]]:
         """See ITaskStore."""
         return self._read(_find, queries, deadline)
+
+    def scan(self, after_id: str | None, limit: int, deadline: float) -> Deferred[list[Task]]:
+        """See ITaskScan."""
+        return self._read(_scan, [(after_id, limit)], deadline).addCallback(lambda lists: lists[0])
 
     def _connect(self) -> sqlite3.Connection:
         return sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)

@@ -1,63 +1,97 @@
-"""One connection: takes messages, hands them to the processor, answers in the order of the calls."""
+"""One connection: takes messages, hands them on as calls, sends the replies in the order of the calls.
+
+stage      messages    ends when
+OPEN       are taken   the client closes its side, a drain begins, the stream is out of step, HTTP says so
+ENDING     are not     the last call in flight has its reply
+FLUSHING   are not     the transport has taken what waits to be sent
+CLOSING    are not     the transport says so, or the time for that is over
+LOST       -           -
+"""
 
 from __future__ import annotations
 
+import enum
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from thrift.Thrift import TApplicationException, TMessageType
-from twisted.internet.interfaces import ITCPTransport
+from thrift.Thrift import TMessageType
+from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer, ITCPTransport
 from twisted.internet.protocol import Protocol, connectionDone
-from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
-from twisted_tasks.wire.codec import BINARY
-from twisted_tasks.wire.dialect import UnknownDialect, detect
-from twisted_tasks.wire.messages import Message, OutOfStep, Splitter, splitter_for
-from twisted_tasks.wire.observe import Outcome
+from twisted_tasks.wire.dialect import UnknownDialect
+from twisted_tasks.wire.dispatch import ICaller
+from twisted_tasks.wire.messages import Answer, Call, OutOfStep
+from twisted_tasks.wire.outbox import Outbox
+from twisted_tasks.wire.patience import Awaited, Patience
+from twisted_tasks.wire.splitters import recognise
 
 if TYPE_CHECKING:
     from twisted_tasks.wire.server import ThriftServerFactory
 
-_log = Logger()
+_LINGER = 5.0
+"""Seconds in which a client that is still sending can read why it is cut off. Closing at once would reset the
+connection, and with it what is on its way to the client."""
+
+_UNFINISHED = "a message that does not come to its end"
+_NOT_READ = "a client that does not read its replies"
+_IDLE = "idle"
 
 
-class _Call:
-    """A call in flight: its place in the order of replies."""
-
-    __slots__ = ("message", "name", "protocol", "reply", "started")
-
-    def __init__(self, message: Message, name: str, protocol: Any) -> None:
-        self.message = message
-        self.name = name
-        self.protocol = protocol
-        self.reply: bytes | None = None
-        """None until it is known; empty when there is none to send."""
-        self.started = 0.0
+class _Stage(enum.IntEnum):
+    OPEN = 0
+    ENDING = 1
+    FLUSHING = 2
+    CLOSING = 3
+    LOST = 4
 
 
+_OPEN, _ENDING, _FLUSHING, _CLOSING, _LOST = _Stage
+_ONEWAY = TMessageType.ONEWAY
+
+
+@implementer(IPushProducer, IHalfCloseableProtocol, ICaller)
 class ThriftConnection(Protocol):
-    """The server's side of one connection, in whatever dialect its client speaks."""
+    """The server's side of one connection, in whatever dialect its client speaks.
 
-    transport: Any  # ITransport, IPushProducer and, for abort, abortConnection: every stream transport has all of it
+    @ivar number: which connection of its factory this is, counted from one.
+    @ivar dialect: what the client speaks, such as "framed binary"; None until that is known.
+    """
 
-    def __init__(self, factory: ThriftServerFactory) -> None:
+    # ITransport and IPushProducer, with abortConnection: what every stream transport of Twisted's has.
+    transport: Any
+
+    def __init__(self, factory: ThriftServerFactory, number: int) -> None:
         self._factory = factory
         self._limits = factory.limits
-        self._splitter: Splitter | None = None
-        self._start = b""
+        self._dispatcher = factory.dispatcher
+        self.number = number
         self.dialect: str | None = None
-        """What the client speaks; None until that is known."""
-        self._waiting: deque[_Call] = deque()
-        """Calls whose reply is not written yet, in the order they came; not the oneway ones."""
+        self._stage = _OPEN
+        self._reason = "closed by the client"
+        self._linger = False
+        self._start = b""
+        self._splitter: Any = None
+        self._taken = 0
+        """How many messages have been taken."""
+        self._taking = False
+        self._paused = False
         self._pending = 0
         """Calls in flight, oneway ones included."""
-        self._full = False
-        """Whether messages are left alone until a call ends."""
-        self._taking = False
-        self._ending: str | None = None
-        """Why no further message is taken, once that is so: the connection closes when its calls have ended."""
-        self._lost = False
+        self._waiting: deque[Call | Answer] = deque()
+        """What has its place in the order of replies and is not written yet."""
+
+    def calls(self) -> list[tuple[str, float]]:
+        """Return the method of each call in flight that is to have a reply, and when it was taken.
+
+        The time, on the factory's clock, is only kept for an observer; 0 without one.
+        """
+        return [
+            (call.head.name, call.started) for call in self._waiting if isinstance(call, Call) and call.reply is None
+        ]
+
+    # What the transport says.
 
     def connectionMade(self) -> None:
         """Count this connection in."""
@@ -66,189 +100,233 @@ class ThriftConnection(Protocol):
             self.transport.setTcpNoDelay(True)
             # A client whose machine vanished sends no farewell.
             self.transport.setTcpKeepAlive(True)
+        self._outbox = Outbox(self.transport)
+        self._patience = Patience(self._factory.clock, self._expire)
+        self.transport.registerProducer(self, True)
         self._factory.opened(self)
-
-    def calls(self) -> list[tuple[str, float]]:
-        """Return the method of each call in flight that waits for a reply, and when it was taken.
-
-        The time, on the factory's clock, is only kept for an observer; 0 without one.
-        """
-        return [(call.name, call.started) for call in self._waiting if call.reply is None]
+        self._settle()
 
     def dataReceived(self, data: bytes) -> None:
         """Take what the client sent."""
-        if self._ending is not None:
+        if self._stage is not _OPEN:
             return
         if self._splitter is None:
             data = self._start + data
             if not self._recognise(data):
+                self._settle()
                 return
-        assert self._splitter is not None
-        self._splitter.feed(data)
-        self._take()
+        # Of a message that comes in many pieces most change nothing.
+        if self._splitter.feed(data) or self._patience.what is not _UNFINISHED:
+            self._take()
 
-    def _recognise(self, start: bytes) -> bool:
-        try:
-            dialect = detect(start)
-        except UnknownDialect as what:
-            self._factory.complain("it looks like {what}", what=str(what))
-            self._end(f"looks like {what}")
-            return False
-        if dialect is None:
-            self._start = start
-            return False
+    def pauseProducing(self) -> None:
+        """Know that the client is slow to read."""
+        self._outbox.pause()
+
+    def resumeProducing(self) -> None:
+        """Know that the client has read a good part of what waited for it."""
+        self._outbox.resume()
+        self._go_on()
+
+    def stopProducing(self) -> None:
+        """Do nothing: `connectionLost` follows."""
+
+    def readConnectionLost(self) -> None:
+        """Take no further message: the client has closed its side. It may still read replies."""
+        if self._stage is _CLOSING:
+            self.transport.loseConnection()
+        else:
+            self._end("closed by the client")
+
+    def writeConnectionLost(self) -> None:
+        """Do nothing: it is we who closed this side."""
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Count this connection out. Its calls in flight go on, and their replies go nowhere."""
+        self._stage = _LOST
+        self._waiting.clear()
+        self._outbox.drop()
+        self._splitter = None
         self._start = b""
-        self.dialect = str(dialect)
-        self._splitter = splitter_for(dialect, BINARY, self._limits)
-        if self._factory.observer is not None:
-            self._factory.observer.connection_opened(self.dialect)
-        return True
+        self._patience.wait_for(None)
+        self._factory.closed(self, self._reason)
 
-    def _take(self) -> None:
-        """Start calls until there are no more whole messages, or calls enough in flight."""
-        splitter = self._splitter
-        assert splitter is not None
-        self._taking = True
-        try:
-            while self._ending is None:
-                if self._pending >= self._limits.max_pending:
-                    self._fill()
-                    break
-                message = splitter.next()
-                if message is None:
-                    self._drain_off()
-                    break
-                self._begin(message)
-        except OutOfStep as why:
-            self._lose_step(why)
-        self._taking = False
-        self._write()
-        self._finish()
-
-    def _fill(self) -> None:
-        if not self._full:
-            self._full = True
-            self.transport.pauseProducing()
-
-    def _drain_off(self) -> None:
-        if self._full:
-            self._full = False
-            self.transport.resumeProducing()
-
-    def _lose_step(self, why: OutOfStep) -> None:
-        self._factory.complain("{dialect}: {why}", dialect=self.dialect, why=str(why))
-        if why.head is not None:
-            self._begin(Message(b"", BINARY, why.head, str(why)))
-        self._end("out of step")
-
-    def _begin(self, message: Message) -> None:
-        factory = self._factory
-        factory.in_flight += 1
-        self._pending += 1
-        head = message.head
-        name, processor = head.name, factory.processor
-        if ":" in name:
-            service, _, name = name.partition(":")
-            processor = factory.services.get(service)
-            message = message._replace(head=head._replace(name=name))
-        call = _Call(message, name, message.codec.call(message.data, message.head))
-        if factory.observer is not None:
-            call.started = factory.clock.seconds()
-        if head.type != TMessageType.ONEWAY:
-            self._waiting.append(call)
-        if message.error is not None:
-            self._refuse(call, TApplicationException.PROTOCOL_ERROR, message.error)
-        elif head.type != TMessageType.CALL and head.type != TMessageType.ONEWAY:
-            self._refuse(call, TApplicationException.INVALID_MESSAGE_TYPE, f"message type {head.type} is no call")
-        elif processor is None:
-            self._refuse(call, TApplicationException.UNKNOWN_METHOD, f"there is no service of the name {service}")
-        else:
-            self._process(call, processor)
-
-    def _process(self, call: _Call, processor: Any) -> None:
-        try:
-            done = processor.process(call.protocol, call.protocol)
-        except Exception as error:
-            # The processor reads the arguments before it calls the handler, whose errors come in the Deferred.
-            self._refuse(call, TApplicationException.PROTOCOL_ERROR, f"malformed arguments: {error}")
-        else:
-            done.addCallbacks(self._answer, self._fail, (call,), None, (call,))
-
-    def _answer(self, _: object, call: _Call) -> None:
-        assert self._splitter is not None
-        pieces = call.protocol.trans.pieces
-        outcome = Outcome.REFUSED if call.protocol.wrote == TMessageType.EXCEPTION else Outcome.REPLIED
-        self._ended(call, self._splitter.wrap(pieces) if pieces else b"", outcome)
-
-    def _fail(self, failure: Failure, call: _Call) -> None:
-        _log.failure("a reply to {method} could not be written", failure, method=call.name)
-        self._refuse(call, TApplicationException.INTERNAL_ERROR, "Internal error")
-
-    def _refuse(self, call: _Call, kind: int, why: str) -> None:
-        assert self._splitter is not None
-        head = call.message.head
-        protocol = call.message.codec.call(b"", head)
-        protocol.writeMessageBegin(call.name, TMessageType.EXCEPTION, head.seqid)
-        TApplicationException(kind, why).write(protocol)
-        protocol.writeMessageEnd()
-        self._ended(call, self._splitter.wrap(protocol.trans.pieces), Outcome.REFUSED)
-
-    def _ended(self, call: _Call, reply: bytes, outcome: Outcome) -> None:
-        factory = self._factory
-        call.reply = reply
-        call.protocol = None
-        self._pending -= 1
-        factory.in_flight -= 1
-        if factory.observer is not None:
-            if call.message.head.type == TMessageType.ONEWAY:
-                outcome = Outcome.ONEWAY
-            factory.observer.call_ended(call.name, str(self.dialect), call.started, factory.clock.seconds(), outcome)
-        if not self._taking:
-            if self._waiting and self._waiting[0] is call:
-                self._write()
-            if self._full:
-                self._take()
-            else:
-                self._finish()
-
-    def _write(self) -> None:
-        """Write the replies that are known, up to the first one that is not."""
-        waiting = self._waiting
-        replies = []
-        while waiting and (reply := waiting[0].reply) is not None:
-            replies.append(reply)
-            waiting.popleft()
-        if replies and not self._lost:
-            self.transport.write(b"".join(replies) if len(replies) > 1 else replies[0])
-
-    def _end(self, reason: str) -> None:
-        """Take no further message, and close once the calls in flight have ended."""
-        if self._ending is None:
-            self._ending = reason
-        self.transport.pauseProducing()
-        if not self._taking:
-            self._finish()
-
-    def _finish(self) -> None:
-        if self._ending is not None and not self._pending:
-            if not self._lost:
-                self.transport.loseConnection()
-            self._factory.settle()
+    # What the factory asks for.
 
     def drain(self) -> None:
         """Take no further message, and close once the calls in flight have their replies."""
+        if self._splitter is not None:
+            self._splitter.end()
         self._end("drained")
 
     def abort(self, reason: str) -> None:
         """Cut this connection now."""
-        self._ending = reason
+        self._reason = reason
         self.transport.abortConnection()
 
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Count this connection out. Its calls in flight go on."""
-        self._lost = True
-        if self._ending is None:
-            self._ending = "closed by the client"
-        if self._factory.observer is not None:
-            self._factory.observer.connection_closed(self.dialect, self._ending)
-        self._factory.closed(self)
+    # Messages in.
+
+    def _recognise(self, start: bytes) -> bool:
+        """Learn from its first bytes what the client speaks, and return whether that is known now."""
+        try:
+            recognised = recognise(start, self._limits)
+        except UnknownDialect as what:
+            self._not_ours(what)
+            return False
+        if recognised is None:
+            self._start = start
+            return False
+        self._start = b""
+        self.dialect = str(recognised.dialect)
+        self._splitter = recognised.splitter
+        self._factory.recognised(self)
+        return True
+
+    def _take(self) -> None:
+        """Start calls until there are no more whole messages, or calls enough in flight."""
+        splitter, outbox, most = self._splitter, self._outbox, self._limits.max_pending
+        blocked = False
+        self._taking = True
+        try:
+            while self._stage is _OPEN:
+                if self._pending >= most or outbox.stalled:
+                    blocked = True
+                    break
+                message = splitter.next()
+                if message is None:
+                    blocked = splitter.waits
+                    break
+                self._taken += 1
+                self._begin(message)
+        except OutOfStep as why:
+            self._lose_step(why)
+        except UnknownDialect as what:
+            self._not_ours(what)
+        self._taking = False
+        if blocked is not self._paused and self._stage is _OPEN:
+            self._paused = blocked
+            (self.transport.pauseProducing if blocked else self.transport.resumeProducing)()
+        self._flush()
+        self._settle()
+
+    def _begin(self, message: Call | Answer) -> None:
+        """Give a message its place in the order of replies, and begin it if it is a call."""
+        if not isinstance(message, Call):
+            self._waiting.append(message)
+            if message.last:
+                self._linger = True
+                self._end("closed as HTTP asks")
+            return
+        self._pending += 1
+        if message.head.type != _ONEWAY:
+            self._waiting.append(message)
+        elif self._splitter.acknowledges:
+            message.reply = self._splitter.wrap(message, [])
+            self._waiting.append(message)
+        self._dispatcher.begin(message, self)
+
+    def _not_ours(self, what: UnknownDialect) -> None:
+        self._factory.complain("it looks like {what}", what=str(what))
+        self._end("not a dialect of ours")
+
+    def _lose_step(self, why: OutOfStep) -> None:
+        self._factory.complain("{dialect}: {why}", dialect=self.dialect, why=str(why))
+        if why.call is not None:
+            self._linger = True
+            self._begin(why.call)
+        self._end("out of step")
+
+    # Replies out.
+
+    def ended(self, call: Call, pieces: list[bytes]) -> None:
+        """Know the reply to a call."""
+        if call.reply is None and self._stage is not _LOST:
+            call.reply = self._splitter.wrap(call, pieces) if pieces or self._splitter.acknowledges else b""
+        self._pending -= 1
+        if not self._taking:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Do what a call that has ended, or a client that has read, makes possible."""
+        self._flush()
+        if self._paused and self._stage is _OPEN:
+            self._take()
+        else:
+            self._settle()
+
+    def _flush(self) -> None:
+        """Write the replies that are known, up to the first one that is not."""
+        waiting = self._waiting
+        if not waiting or waiting[0].reply is None:
+            return
+        replies = []
+        while waiting and (reply := waiting[0].reply) is not None:
+            waiting.popleft()
+            if reply:
+                replies.append(reply)
+        if self._outbox.waiting > self._limits.max_unsent:
+            self._expire(_NOT_READ)
+            return
+        if replies:
+            data = b"".join(replies) if len(replies) > 1 else replies[0]
+            self._outbox.write(self._splitter.send(data))
+        if self._splitter.last():
+            self._end("closed as HTTP asks")
+
+    # The end.
+
+    def _end(self, reason: str) -> None:
+        """Take no further message, and close once the calls in flight have ended."""
+        if self._stage is not _OPEN:
+            return
+        self._stage = _ENDING
+        self._reason = reason
+        if self._paused:
+            # What still comes is thrown away: bytes nobody read would make closing reset the connection.
+            self._paused = False
+            self.transport.resumeProducing()
+        if not self._taking:
+            self._settle()
+
+    def _settle(self) -> None:
+        """See what is to be done, and what to wait for, when there is nothing more to take."""
+        if self._stage is _ENDING and not self._pending:
+            self._stage = _FLUSHING
+        if self._stage is _FLUSHING and not self._outbox.stalled and not self._outbox.waiting:
+            self._close()
+        if self._stage is _LOST:
+            self._factory.settle()
+        else:
+            self._patience.wait_for(self._awaited())
+
+    def _close(self) -> None:
+        self._stage = _CLOSING
+        self.transport.unregisterProducer()
+        if self._linger and hasattr(self.transport, "loseWriteConnection"):
+            self.transport.loseWriteConnection()
+        else:
+            self.transport.loseConnection()
+
+    def _awaited(self) -> Awaited | None:
+        """Return what the client keeps us waiting for."""
+        limits = self._limits
+        if self._outbox.stalled:
+            return Awaited(limits.message_timeout, _NOT_READ, self._outbox.pieces)
+        if self._stage is _CLOSING:
+            return Awaited(_LINGER if self._linger else limits.message_timeout, "a client that does not close", 0)
+        if self._stage is not _OPEN or self._paused:
+            return None
+        if self._start or (self._splitter is not None and self._splitter.unfinished()):
+            return Awaited(limits.message_timeout, _UNFINISHED, self._taken)
+        if limits.idle_timeout is not None and not self._pending:
+            return Awaited(limits.idle_timeout, _IDLE, self._taken)
+        return None
+
+    def _expire(self, what: str) -> None:
+        """Cut the connection because the client has taken too long over something."""
+        if self._stage is _CLOSING:
+            self.abort(self._reason)
+            return
+        if what is not _IDLE:
+            self._factory.complain("{what}", what=what)
+        self.abort(what)

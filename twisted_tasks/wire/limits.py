@@ -23,10 +23,10 @@ class Limits:
         4 * 2**20,
         "bytes of one string or binary; by default only the message bounds it, since its bytes are counted there",
     )
-    max_container_length: int = _limit(
-        65_536,
-        "elements of one list, set or map (pairs); decoding makes an object of each, at 50 to 100 bytes an element "
-        "that may take one byte on the wire",
+    max_elements: int = _limit(
+        262_144,
+        "elements of all lists, sets and maps of one message together; an element may take one byte on the wire and a "
+        "hundred once it is an object, so this bounds what decoding a message can take to some 30 MiB",
     )
     max_depth: int = _limit(
         32,

@@ -8,173 +8,287 @@ came with its last piece, and makes room for bytes that have come, never for byt
 from __future__ import annotations
 
 from struct import Struct
-from typing import NamedTuple, Protocol
+from typing import Any
 
-from twisted_tasks.wire.codec import Codec, Head
-from twisted_tasks.wire.dialect import Dialect, Transport
+from thrift.Thrift import TApplicationException
+from zope.interface import Attribute, Interface, implementer
+
+from twisted_tasks.wire.codec import NO_HEAD, Codec, Data, Head, Malformed, Walk
 from twisted_tasks.wire.limits import Limits
-from twisted_tasks.wire.walk import Frame, Malformed
 
 _u32 = Struct(">I").unpack_from
-_frame_head = Struct(">I").pack
+_length = Struct(">I").pack
 
 
 class OutOfStep(Exception):
     """Where the next message begins can no longer be told: the connection has to end. The text says why.
 
-    `head` is that of the message in question, when it was read: then its caller can be told.
+    @ivar call: the message in question, when its head was read, so that its caller can be told.
     """
 
-    def __init__(self, why: str, head: Head | None = None) -> None:
+    def __init__(self, why: str, call: Call | None = None) -> None:
         super().__init__(why)
+        self.call = call
+
+
+class Call:
+    """One whole message, and what becomes of it.
+
+    @ivar data: exactly its bytes, without those of the transport.
+    @ivar error: (TApplicationException type, text) when it cannot be taken though the messages after it can.
+    @ivar context: what its splitter needs to wrap the reply.
+    @ivar protocol: Thrift's protocol over it, while the processor has it.
+    @ivar reply: the bytes of its reply as they go onto the connection, once they are known; empty for none.
+    @ivar started: when it was handed to the processor, by the clock; kept only for an observer.
+    """
+
+    # Set where it is needed: a call is made for every message, and most of this for few of them.
+    error: tuple[int, str] | None = None
+    context: Any = None
+    protocol: Any = None
+    reply: bytes | None = None
+    started = 0.0
+
+    def __init__(self, data: bytes, codec: Codec, head: Head) -> None:
+        self.data = data
+        self.codec = codec
         self.head = head
 
 
-class Message(NamedTuple):
-    """One whole message."""
-
-    data: bytes
-    """Exactly its bytes, without those of the transport."""
-    codec: Codec
-    head: Head
-    error: str | None = None
-    """Why it cannot be taken, when the messages after it can: for its caller."""
+def refused(codec: Codec, head: Head, why: Exception, kind: int = TApplicationException.PROTOCOL_ERROR) -> Call:
+    """Return the call of a message that cannot be taken."""
+    call = Call(b"", codec, head)
+    call.error = (kind, str(why))
+    return call
 
 
-class Splitter(Protocol):
-    """Tells the messages of one connection apart."""
+class Answer:
+    """Something to be sent in the place of a reply, for which the processor is not asked.
 
-    def feed(self, data: bytes) -> None:
-        """Take bytes that were received."""
+    @ivar reply: the bytes, as they go onto the connection.
+    @ivar last: whether the connection ends after it.
+    """
 
-    def next(self) -> Message | None:
-        """Return the next whole message, or None when more bytes are needed. Raises OutOfStep."""
+    __slots__ = ("last", "reply")
 
-    def unfinished(self) -> bool:
+    def __init__(self, reply: bytes, last: bool = False) -> None:
+        self.reply = reply
+        self.last = last
+
+
+class ISplitter(Interface):
+    """Tells the messages of one connection apart, and wraps their replies."""
+
+    waits = Attribute("Whether `next` returned None because the reply to the last message has to be wrapped first.")
+    acknowledges = Attribute("Whether oneway calls get a reply too, an empty one: the transport's, not Thrift's.")
+
+    def feed(data: bytes) -> bool:
+        """Take bytes that were received, and return whether `next` has something to do now, or may have."""
+
+    def next() -> Call | Answer | None:
+        """Return the next whole message, or None when more bytes are needed. Raises OutOfStep or UnknownDialect."""
+
+    def unfinished() -> bool:
         """Return whether a message has begun and is not whole, once `next` has returned None."""
 
-    def wrap(self, pieces: list[bytes]) -> bytes:
-        """Return a reply, made of these pieces, as it goes onto the connection."""
+    def wrap(call: Call, pieces: list[bytes]) -> bytes:
+        """Return the reply to a call, made of these pieces, as `send` takes it. Calls may be wrapped in any order."""
+
+    def send(data: bytes) -> bytes:
+        """Return what `wrap` returned as it goes onto the connection. Called in the order in which it goes."""
+
+    def last() -> bool:
+        """Return whether the connection ends after what was wrapped last."""
+
+    def end() -> None:
+        """Know that the reply wrapped next is the last one of this connection."""
 
 
-class _Buffer:
-    """Bytes received and not yet used: those of the last piece itself, as long as nothing is left of an earlier one."""
+class Plain:
+    """What a splitter does where its transport has nothing special about it."""
+
+    waits = False
+    acknowledges = False
+
+    def send(self, data: bytes) -> bytes:
+        """Return it unchanged."""
+        return data
+
+    def last(self) -> bool:
+        """Return False: a connection goes on until somebody closes it."""
+        return False
+
+    def end(self) -> None:
+        """Do nothing: there is no word for it."""
+
+
+class Buffer:
+    """Bytes received and not used yet: those of the last piece itself, as long as nothing is left of an earlier one."""
+
+    __slots__ = ("at", "data")
 
     def __init__(self) -> None:
-        self._data: bytes | bytearray = b""
-        self._at = 0
+        self.data: Data = b""
+        self.at = 0
 
     def feed(self, data: bytes) -> None:
-        """Take bytes that were received."""
-        if self._at == len(self._data):
-            self._data = data
-            self._at = 0
+        """Add bytes at the end."""
+        if self.at == len(self.data):
+            self.data = data
+            self.at = 0
             return
-        if isinstance(self._data, bytes):
-            self._data = bytearray(self._data)
-        if self._at:
-            del self._data[: self._at]
-            self._at = 0
-        self._data += data
+        if isinstance(self.data, bytes):
+            self.data = bytearray(self.data)
+        if self.at:
+            del self.data[: self.at]
+            self.at = 0
+        self.data += data
 
-    def unfinished(self) -> bool:
-        """Return whether a message has begun and is not whole, once `next` has returned None."""
-        return self._at < len(self._data)
+    def __len__(self) -> int:
+        """Return how many bytes there are."""
+        return len(self.data) - self.at
 
-    def _take(self, start: int, end: int) -> bytes:
-        """Return the bytes of one message, and be done with all before its end."""
-        taken = bytes(self._data[start:end])
-        if end == len(self._data):
+    def take(self, start: int, end: int) -> bytes:
+        """Return the bytes between two positions in `data`, and be done with all before the second."""
+        taken = bytes(self.data[start:end])
+        if end == len(self.data):
             # Nothing of a long message is kept while the connection is idle.
-            self._data = b""
+            self.data = b""
             end = 0
-        self._at = end
+        self.at = end
         return taken
 
 
-class Framed(_Buffer):
-    """Messages that come each behind its length: four bytes, big-endian."""
+class Frames:
+    """Frames: a length in four bytes, big-endian, and as many bytes."""
 
-    def __init__(self, codec: Codec, limits: Limits) -> None:
-        super().__init__()
-        self._codec = codec
-        self._limits = limits
+    def __init__(self, limits: Limits) -> None:
+        self._max_size = limits.max_message_size
+        self._needed = 4
+        """Bytes of the next frame without which there is nothing to be done."""
+        self.buffer = Buffer()
 
-    def next(self) -> Message | None:
-        """Return the next whole message, or None when more bytes are needed. Raises OutOfStep."""
-        data, at = self._data, self._at
-        if len(data) < at + 4:
-            return None
-        (length,) = _u32(data, at)
-        if length > self._limits.max_message_size:
-            raise OutOfStep(f"a frame of {length} bytes, where {self._limits.max_message_size} are taken")
-        end = at + 4 + length
-        if len(data) < end:
-            return None
-        return self._read(self._take(at + 4, end))
+    def feed(self, data: bytes) -> bool:
+        """Take bytes that were received, and return whether `next` has something to do now."""
+        buffer = self.buffer
+        buffer.feed(data)
+        return len(buffer.data) - buffer.at >= self._needed
 
-    def _read(self, frame: bytes) -> Message:
-        head = _NO_HEAD
-        try:
-            head = self._codec.head(frame, 0) or _NO_HEAD
-            if head is _NO_HEAD:
-                return Message(frame, self._codec, head, "the message ends within its head")
-            stack: list[Frame] = [None]
-            self._codec.walk(frame, head.body, stack, self._limits)
-        except Malformed as why:
-            return Message(frame, self._codec, head, str(why))
-        return Message(frame, self._codec, head, "the message ends too early" if stack else None)
-
-    def wrap(self, pieces: list[bytes]) -> bytes:
-        """Return a reply, made of these pieces, as it goes onto the connection."""
-        return _frame_head(sum(map(len, pieces))) + b"".join(pieces)
-
-
-class Unframed(_Buffer):
-    """Messages that come one after the other with nothing between them."""
-
-    def __init__(self, codec: Codec, limits: Limits) -> None:
-        super().__init__()
-        self._codec = codec
-        self._limits = limits
-        self._head: Head | None = None
-        self._reached = 0  # counted from the beginning of the message
-        self._stack: list[Frame] = []
-
-    def next(self) -> Message | None:
-        """Return the next whole message, or None when more bytes are needed. Raises OutOfStep."""
-        try:
-            return self._walk()
-        except Malformed as why:
-            raise OutOfStep(str(why), self._head) from None
-
-    def _walk(self) -> Message | None:
-        data, at, limit = self._data, self._at, self._limits.max_message_size
-        if self._head is None:
-            self._head = self._codec.head(data, at)
-            if self._head is None:
+    def next(self) -> bytes | None:
+        """Return what is in the next frame, or None when more bytes are needed. Raises OutOfStep."""
+        buffer = self.buffer
+        while len(buffer.data) >= buffer.at + 4:
+            start = buffer.at + 4
+            (length,) = _u32(buffer.data, buffer.at)
+            if length > self._max_size:
+                raise OutOfStep(f"a frame of {length} bytes, where {self._max_size} are taken")
+            if len(buffer.data) < start + length:
+                self._needed = 4 + length
                 return None
-            self._reached, self._stack = self._head.body, [None]
-        head, stack = self._head, self._stack
-        end = self._codec.walk(data, at + self._reached, stack, self._limits)
+            frame = buffer.take(start, start + length)
+            # A client that flushes with nothing written sends an empty one.
+            if length:
+                return frame
+        self._needed = 4
+        return None
+
+
+def frame(data: bytes) -> bytes:
+    """Return a frame with these bytes."""
+    return _length(len(data)) + data
+
+
+def whole(data: bytes, codec: Codec, walk: Walk, limits: Limits) -> Call:
+    """Return the message these bytes are. What is wrong with it is in its `error`."""
+    head = NO_HEAD
+    try:
+        head = codec.head(data, 0) or NO_HEAD
+        if head is NO_HEAD:
+            raise Malformed("the message ends within its head")
+        end = codec.walk(data, head.body, walk.begin(limits))
+        if walk.stack or end > len(data):
+            raise Malformed("the message ends too early")
+        if end < len(data) and data[end:].strip():
+            raise Malformed(f"{len(data) - end} bytes behind the end of the message")
+    except Malformed as why:
+        return refused(codec, head, why)
+    return Call(data, codec, head)
+
+
+@implementer(ISplitter)
+class Framed(Plain):
+    """One message in each frame."""
+
+    def __init__(self, codec: Codec, limits: Limits) -> None:
+        self._codec = codec
+        self._limits = limits
+        self._walk = Walk(limits)
+        self._frames = Frames(limits)
+        self.feed = self._frames.feed
+
+    def next(self) -> Call | None:
+        """Return the next whole message, or None when more bytes are needed. Raises OutOfStep."""
+        data = self._frames.next()
+        return None if data is None else whole(data, self._codec, self._walk, self._limits)
+
+    def unfinished(self) -> bool:
+        """Return whether a message has begun and is not whole, once `next` has returned None."""
+        return len(self._frames.buffer) > 0
+
+    def wrap(self, call: Call, pieces: list[bytes]) -> bytes:
+        """Return the reply to a call, made of these pieces, as it goes onto the connection."""
+        return _length(sum(map(len, pieces))) + b"".join(pieces)
+
+
+@implementer(ISplitter)
+class Unframed(Plain):
+    """Messages one after the other with nothing between them."""
+
+    def __init__(self, codec: Codec, limits: Limits) -> None:
+        self._codec = codec
+        self._limits = limits
+        self._buffer = Buffer()
+        self._walk = Walk(limits)
+        self._head: Head | None = None
+        self._reached = 0
+        """How far the walk has come, counted from the beginning of the message."""
+
+    def feed(self, data: bytes) -> bool:
+        """Take bytes that were received, and return whether `next` has something to do now."""
+        buffer = self._buffer
+        buffer.feed(data)
+        return self._head is None or len(buffer.data) - buffer.at > self._reached
+
+    def next(self) -> Call | None:
+        """Return the next whole message, or None when more bytes are needed. Raises OutOfStep."""
+        try:
+            return self._next()
+        except Malformed as why:
+            raise OutOfStep(str(why), self._head and refused(self._codec, self._head, why)) from None
+
+    def _next(self) -> Call | None:
+        buffer, limit = self._buffer, self._limits.max_message_size
+        data, at, head = buffer.data, buffer.at, self._head
+        if head is None:
+            head = self._head = self._codec.head(data, at)
+            if head is None:
+                # A head is short, and its protocol says so when it gets too long.
+                return None
+            self._reached = head.body
+            self._walk.begin(self._limits)
+        end = self._codec.walk(data, at + self._reached, self._walk)
         self._reached = end - at
-        if self._reached > limit or (stack and len(data) - at > limit):
+        if self._reached > limit or (self._walk.stack and len(data) - at > limit):
             raise Malformed(f"a message of more than {limit} bytes")
-        if stack:
+        if self._walk.stack:
             return None
         self._head = None
-        return Message(self._take(at, end), self._codec, head)
+        return Call(buffer.take(at, end), self._codec, head)
 
-    def wrap(self, pieces: list[bytes]) -> bytes:
-        """Return a reply, made of these pieces, as it goes onto the connection."""
+    def unfinished(self) -> bool:
+        """Return whether a message has begun and is not whole, once `next` has returned None."""
+        return len(self._buffer) > 0
+
+    def wrap(self, call: Call, pieces: list[bytes]) -> bytes:
+        """Return the reply to a call, made of these pieces, as it goes onto the connection."""
         return b"".join(pieces)
-
-
-_NO_HEAD = Head("", 0, 0, 0)
-
-
-def splitter_for(dialect: Dialect, codec: Codec, limits: Limits) -> Splitter:
-    """Return what tells the messages of a connection of this dialect apart."""
-    if dialect.transport is Transport.FRAMED:
-        return Framed(codec, limits)
-    return Unframed(codec, limits)

@@ -4,45 +4,54 @@ from __future__ import annotations
 
 import enum
 
-from zope.interface import Interface, implementer
+from zope.interface import Attribute, Interface, implementer
 
 
 class Outcome(enum.Enum):
     """How a call ended, as the wire layer sees it."""
 
-    REPLIED = "replied"
-    """With the method's result, or with an exception that its IDL declares."""
+    RETURNED = "returned"
+    """With the method's result."""
+    RAISED = "raised"
+    """With an exception that the method declares."""
     REFUSED = "refused"
     """With a TApplicationException: no such method, malformed arguments, a handler that failed."""
     ONEWAY = "oneway"
     """With no reply, as its method asks."""
 
 
+class IConnection(Interface):
+    """What an observer may know of a connection."""
+
+    number = Attribute("Which connection of its factory it is, counted from one.")
+    dialect = Attribute('What its client speaks, such as "framed binary"; None until that is known.')
+
+
 class IWireObserver(Interface):
     """Told of every connection and call. Its methods run on the hot path: they return at once and do not raise."""
 
-    def connection_opened(dialect: str) -> None:
-        """A connection has shown what it speaks."""
+    def connection_opened(connection: IConnection) -> None:
+        """A client has shown what it speaks."""
 
-    def connection_closed(dialect: str | None, reason: str) -> None:
-        """A connection ended; its dialect is None when it never showed one. The reason is a constant phrase."""
+    def connection_closed(connection: IConnection, reason: str) -> None:
+        """A connection has ended, for a reason that is one of a few phrases; opened or not."""
 
-    def call_ended(method: str, dialect: str, started: float, ended: float, outcome: Outcome) -> None:
-        """A call ended. Times are those of the factory's clock; `ended` is when its reply was known, not written.
+    def call_ended(connection: IConnection, method: str, started: float, ended: float, outcome: Outcome) -> None:
+        """A call has ended. Times are those of the factory's clock; `ended` is when its reply was known, not sent.
 
-        `method` is what the client sent, so for a call that is REFUSED it may be anything.
+        `method` is what the client sent: for a call that was REFUSED it may be anything.
         """
 
 
 @implementer(IWireObserver)
 class NullObserver:
-    """Told of everything, does nothing. The base for an observer that wants some of it."""
+    """Told of everything, does nothing: the base for an observer that wants some of it."""
 
-    def connection_opened(self, dialect: str) -> None:
+    def connection_opened(self, connection: IConnection) -> None:
         """Do nothing."""
 
-    def connection_closed(self, dialect: str | None, reason: str) -> None:
+    def connection_closed(self, connection: IConnection, reason: str) -> None:
         """Do nothing."""
 
-    def call_ended(self, method: str, dialect: str, started: float, ended: float, outcome: Outcome) -> None:
+    def call_ended(self, connection: IConnection, method: str, started: float, ended: float, outcome: Outcome) -> None:
         """Do nothing."""

@@ -17,6 +17,7 @@ from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
 
 from twisted_tasks.wire.connection import ThriftConnection
+from twisted_tasks.wire.dispatch import Dispatcher
 from twisted_tasks.wire.limits import Limits
 from twisted_tasks.wire.observe import IWireObserver
 
@@ -53,13 +54,11 @@ class ThriftServerFactory(ServerFactory):
             clock = IReactorTime(reactor)
         if services is None:
             services = {type(processor).__module__.rpartition(".")[2]: processor}
-        self.processor = processor
-        self.services = services
         self.limits = limits if limits is not None else Limits()
         self.clock = clock
-        self.observer = observer
-        self.in_flight = 0
-        """Calls that were taken and whose reply has not been handed to their connection yet."""
+        self.dispatcher = Dispatcher(processor, services, clock, observer)
+        self._observer = observer
+        self._numbered = 0
         self._connections: set[ThriftConnection] = set()
         self._drained: list[Deferred[None]] = []
         self._draining = False
@@ -79,6 +78,11 @@ class ThriftServerFactory(ServerFactory):
         """Take connections, also after a drain: a service may be started again."""
         self._draining = False
 
+    @property
+    def in_flight(self) -> int:
+        """How many calls have begun and not ended, those of connections that were lost included."""
+        return self.dispatcher.in_flight
+
     def buildProtocol(self, addr: IAddress | None) -> ThriftConnection | None:
         """Return the server's side of a new connection, or None, which closes it, when there are too many."""
         if self._draining:
@@ -86,7 +90,8 @@ class ThriftServerFactory(ServerFactory):
         if len(self._connections) >= self.limits.max_connections:
             self.complain("there are {limit} connections, the limit", limit=self.limits.max_connections)
             return None
-        connection = ThriftConnection(self)
+        self._numbered += 1
+        connection = ThriftConnection(self, self._numbered)
         connection.factory = self
         return connection
 
@@ -115,9 +120,16 @@ class ThriftServerFactory(ServerFactory):
         """Count a connection in: it calls this itself."""
         self._connections.add(connection)
 
-    def closed(self, connection: ThriftConnection) -> None:
+    def recognised(self, connection: ThriftConnection) -> None:
+        """Know that a connection's dialect is known: it calls this itself."""
+        if self._observer is not None:
+            self._observer.connection_opened(connection)
+
+    def closed(self, connection: ThriftConnection, reason: str) -> None:
         """Count a connection out: it calls this itself."""
         self._connections.discard(connection)
+        if self._observer is not None:
+            self._observer.connection_closed(connection, reason)
         self.settle()
 
     def settle(self) -> None:

@@ -1,18 +1,19 @@
-"""A connection in memory, and a client's side of it written with Thrift's own code."""
+"""A server in memory, and connections to it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from thrift.protocol.TBinaryProtocol import TBinaryProtocol
-from thrift.Thrift import TApplicationException, TMessageType
-from thrift.transport.TTransport import TFramedTransport, TMemoryBuffer
+from thrift.Thrift import TMessageType
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
-from tests.interop.gen.twisted.everything import Base, Everything
+from tests.interop.gen.twisted.everything import Everything
 from tests.interop.handler import EverythingHandler
+from tests.unit.wire.clients import DIALECTS, Client
 from twisted_tasks.wire.server import Limits, ThriftServerFactory
+
+FRAMED, UNFRAMED = (next(d for d in DIALECTS if d.name == name) for name in ("framed binary", "unframed binary"))
 
 
 class Server:
@@ -28,11 +29,26 @@ class Server:
         return Connection(self)
 
 
+class Transport(StringTransport):
+    """A transport in memory whose sides can be closed one by one, as a socket's can."""
+
+    aborting = False
+    half_closed = False
+
+    def loseWriteConnection(self) -> None:
+        """Know that no more will be written."""
+        self.half_closed = True
+
+    def abortConnection(self) -> None:
+        """Know that the connection is cut."""
+        self.aborting = True
+
+
 class Connection:
     """One connection to a Server, over a StringTransport."""
 
     def __init__(self, server: Server) -> None:
-        self.transport = StringTransport()
+        self.transport = Transport()
         self.protocol = server.factory.buildProtocol(None)
         assert self.protocol is not None
         self.protocol.makeConnection(self.transport)
@@ -47,37 +63,31 @@ class Connection:
         self.transport.clear()
         return data
 
+    def lose(self) -> None:
+        """Let the connection be lost."""
+        self.protocol.connectionLost()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the server has closed it, and what it had written will still be sent."""
+        return self.transport.disconnecting
+
+    @property
+    def half_closed(self) -> bool:
+        """Whether the server has closed its own side only."""
+        return self.transport.half_closed
+
+    @property
+    def cut(self) -> bool:
+        """Whether the server has cut it."""
+        return self.transport.aborting
+
 
 def call(name: str, seqid: int = 1, kind: int = TMessageType.CALL, framed: bool = True, **args: Any) -> bytes:
     """Return the bytes of a call in the binary protocol."""
-    memory = TMemoryBuffer()
-    transport = TFramedTransport(memory) if framed else memory
-    protocol = TBinaryProtocol(transport)
-    protocol.writeMessageBegin(name, kind, seqid)
-    _struct(name.rpartition(":")[2] + "_args")(**args).write(protocol)
-    protocol.writeMessageEnd()
-    transport.flush()
-    return memory.getvalue()
+    return Client(FRAMED if framed else UNFRAMED).call(name, seqid, kind, **args)
 
 
-def replies(data: bytes, framed: bool = True) -> list[tuple[str, int, Any]]:
-    """Return name, sequence id and result of each reply: a value, or the exception."""
-    memory = TMemoryBuffer(data)
-    protocol = TBinaryProtocol(TFramedTransport(memory) if framed else memory)
-    found = []
-    while memory.cstringio_buf.tell() < len(data):
-        name, kind, seqid = protocol.readMessageBegin()
-        result = TApplicationException() if kind == TMessageType.EXCEPTION else _struct(name + "_result")()
-        result.read(protocol)
-        if kind == TMessageType.REPLY:
-            values = [getattr(result, field[2]) for field in result.thrift_spec if field]
-            result = next((value for value in values if value is not None), None)
-        found.append((name, seqid, result))
-    return found
-
-
-def _struct(name: str) -> Any:
-    for module in (Everything, Base):
-        if hasattr(module, name):
-            return getattr(module, name)
-    return Everything.nothing_args
+def replies(data: bytes, count: int = 1, framed: bool = True) -> list[tuple[str, int, Any]]:
+    """Return name, sequence id and result of so many replies in the binary protocol. There must be no more."""
+    return Client(FRAMED if framed else UNFRAMED).replies(data, count)

@@ -20,7 +20,7 @@ def test_answers(framed: bool) -> None:
     connection = Server().connect()
     for seqid in (0, 1, -1, 2**31 - 1):
         connection.send(call("inherited", seqid, framed=framed, text="héllo"))
-        assert replies(connection.received(), framed) == [("inherited", seqid, "héllo")]
+        assert replies(connection.received(), 1, framed) == [("inherited", seqid, "héllo")]
 
 
 @framings
@@ -34,9 +34,9 @@ def test_order(framed: bool) -> None:
     held[1].callback(1)
     assert connection.received() == b""
     held[0].callback(0)
-    assert [seqid for _, seqid, _ in replies(connection.received(), framed)] == [0, 1, 2]
+    assert [seqid for _, seqid, _ in replies(connection.received(), 3, framed)] == [0, 1, 2]
     held[3].callback(3)
-    assert replies(connection.received(), framed) == [("later", 3, 3)]
+    assert replies(connection.received(), 1, framed) == [("later", 3, 3)]
 
 
 def test_oneway() -> None:
@@ -63,7 +63,7 @@ def test_internal_error(method: str, caplog: pytest.LogCaptureFixture) -> None:
     connection = Server().connect()
     with caplog.at_level(logging.CRITICAL):
         connection.send(call(method) + call("refuse", 2, code=0))
-    (_, _, error), after = replies(connection.received())
+    (_, _, error), after = replies(connection.received(), 2)
     assert isinstance(error, TApplicationException)
     assert error.type == TApplicationException.INTERNAL_ERROR
     assert after == ("refuse", 2, 0)
@@ -73,7 +73,7 @@ def test_unknown_method() -> None:
     """A method nobody has answers UNKNOWN_METHOD under its name; the connection goes on."""
     connection = Server().connect()
     connection.send(call("nobody", 5) + call("refuse", 6, code=0))
-    (name, seqid, error), after = replies(connection.received())
+    (name, seqid, error), after = replies(connection.received(), 2)
     assert (name, seqid, error.type) == ("nobody", 5, TApplicationException.UNKNOWN_METHOD)
     assert after == ("refuse", 6, 0)
 
@@ -83,7 +83,7 @@ def test_message_type(kind: int) -> None:
     """A message that is no call answers INVALID_MESSAGE_TYPE; the connection goes on."""
     connection = Server().connect()
     connection.send(call("refuse", 5, kind, code=0) + call("refuse", 6, code=0))
-    (name, seqid, error), after = replies(connection.received())
+    (name, seqid, error), after = replies(connection.received(), 2)
     assert (name, seqid, error.type) == ("refuse", 5, TApplicationException.INVALID_MESSAGE_TYPE)
     assert after == ("refuse", 6, 0)
 
@@ -92,7 +92,7 @@ def test_multiplexed() -> None:
     """The service's name before the method's is taken, and the reply carries the method's name alone."""
     connection = Server().connect()
     connection.send(call("Everything:refuse", 3, code=0) + call("Other:refuse", 4, code=0))
-    first, (name, seqid, error) = replies(connection.received())
+    first, (name, seqid, error) = replies(connection.received(), 2)
     assert first == ("refuse", 3, 0)
     assert (name, seqid, error.type) == ("refuse", 4, TApplicationException.UNKNOWN_METHOD)
 
@@ -108,7 +108,7 @@ def test_pipelining_is_bounded() -> None:
     assert (len(held), connection.transport.producerState) == (3, "paused")
     for n in range(1, 5):
         held[n].callback(n)
-    assert [seqid for _, seqid, _ in replies(connection.received())] == [0, 1, 2, 3, 4]
+    assert [seqid for _, seqid, _ in replies(connection.received(), 5)] == [0, 1, 2, 3, 4]
     assert connection.transport.producerState == "producing"
 
 

@@ -1,0 +1,54 @@
+"""The image's commands, run here without an image; and the Compose file, read by Compose where there is one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import dockerfile
+from tests.daemon import ROOT, Daemon, environment
+
+
+def test_the_commands(tmp_path: Path) -> None:
+    """The ENTRYPOINT's options start a daemon, to which further ones can be added; HEALTHCHECK's command finds it."""
+    program, *words = dockerfile.last("ENTRYPOINT").words
+    assert program == "twistd"
+    assert words[:3] == ["-n", "--pidfile=", "tasks"]  # which Daemon gives it too
+    with Daemon(tmp_path, *words[3:], "--host", "127.0.0.1") as daemon:
+        assert daemon.address.startswith("127.0.0.1:")
+        daemon.wait_for("ready: ")
+        python, *rest = dockerfile.last("HEALTHCHECK").words
+        assert python == "python"
+        ended = subprocess.run(
+            [sys.executable, *rest],
+            cwd=ROOT,
+            env=environment({"TASKS_PORT": str(daemon.port)}),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert (ended.returncode, ended.stdout) == (0, "ready: the task store works\n")
+
+
+def test_compose_reads_it() -> None:
+    """`docker compose config` finds nothing wrong with the Compose file."""
+    compose = ["docker", "compose"]
+    try:
+        found = subprocess.run([*compose, "version"], capture_output=True, timeout=60, check=False).returncode == 0
+    except FileNotFoundError:
+        found = False
+    if not found:
+        pytest.skip("there is no `docker compose` here: only the YAML was looked at (tests/unit/test_docker.py)")
+    ended = subprocess.run(
+        [*compose, "--file", str(ROOT / "docker-compose.yml"), "config", "--quiet"],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -1,0 +1,368 @@
+"""The client against the service in memory: every method, every error, and what breaks between the two."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from twisted_tasks.client import Health, Page, Task, TasksClient
+from twisted_tasks.client.errors import (
+    DeadlineExceeded,
+    InvalidArgument,
+    Overloaded,
+    StoreUnavailable,
+    TaskNotFound,
+    Unreachable,
+)
+from twisted_tasks.model import TaskError, id_of_key
+from twisted_tasks.testing import TasksDouble
+
+
+def run(coroutine: Any) -> Deferred[Any]:
+    return Deferred.fromCoroutine(coroutine)
+
+
+class MethodTests(SynchronousTestCase):
+    """Every method of the IDL."""
+
+    def setUp(self) -> None:
+        self.double = TasksDouble()
+        self.client = self.double.client()
+
+    def result(self, calling: Deferred[Any]) -> Any:
+        return self.successResultOf(calling)
+
+    def test_add_and_get(self) -> None:
+        """add makes a task that is not done, and get finds it; a task is a frozen value with an aware date."""
+        task = self.result(self.client.add("alice", "tea ☕"))
+        assert isinstance(task, Task)
+        assert re.fullmatch("[0-9a-f]{24}", task.id)
+        assert (task.user_id, task.name, task.done) == ("alice", "tea ☕", False)
+        assert task.created_on.utcoffset() is not None
+        assert self.result(self.client.get(task.id, "alice")) == task == self.double.store.tasks[task.id]
+        with pytest.raises(AttributeError):
+            task.name = "coffee"
+
+    def test_add_sends_a_key(self) -> None:
+        """add without a key makes a new task each time; with one, the same."""
+        first, second = (self.result(self.client.add("alice", "tea")) for _ in range(2))
+        assert first.id != second.id
+        third, fourth = (self.result(self.client.add("alice", "tea", "k")) for _ in range(2))
+        assert third == fourth
+        assert third.id == id_of_key("alice", "k")
+
+    def test_update(self) -> None:
+        """update sets what is given and leaves the rest."""
+        task = self.result(self.client.add("alice", "tea"))
+        assert self.result(self.client.update(task.id, "alice", done=True)) == task._replace(done=True)
+        changed = self.result(self.client.update(task.id, "alice", name="coffee"))
+        assert changed == task._replace(done=True, name="coffee")
+
+    def test_upsert(self) -> None:
+        """upsert adds without an id, its done kept, and updates with one."""
+        task = self.result(self.client.upsert("alice", name="tea", done=True))
+        assert (task.name, task.done) == ("tea", True)
+        assert self.result(self.client.upsert("alice", task.id, done=False)) == task._replace(done=False)
+        assert len(self.double.store.tasks) == 1
+
+    def test_remove(self) -> None:
+        """remove removes, and a second one finds nothing."""
+        task = self.result(self.client.add("alice", "tea"))
+        assert self.result(self.client.remove(task.id, "alice")) is None
+        self.failureResultOf(self.client.remove(task.id, "alice"), TaskNotFound)
+
+    def test_lists(self) -> None:
+        """all, page and walk give the user's tasks, newest first; page goes on from its cursor."""
+        made = [self.result(self.client.add("alice", str(number))) for number in range(5)]
+        self.result(self.client.update(made[0].id, "alice", done=True))
+        listed = self.result(self.client.all("alice"))
+        assert {task.id for task in listed} == {task.id for task in made}
+        first = self.result(self.client.page("alice", 3))
+        assert isinstance(first, Page)
+        assert first.tasks == listed[:3]
+        assert self.result(self.client.page("alice", 3, first.next)) == Page(listed[3:], None)
+        assert self.result(self.client.page("alice", done=True)).tasks == [made[0]._replace(done=True)]
+
+        async def walked() -> list[Task]:
+            return [task async for task in self.client.walk("alice", limit=2)]
+
+        assert self.result(run(walked())) == listed
+        assert self.result(self.client.all("bob")) == []
+
+    def test_check(self) -> None:
+        """check tells how the service is."""
+        assert self.result(self.client.check()) == Health(True, "the task store works")
+        self.double.ready = False
+        assert self.result(self.client.check()).ok is False
+
+    def test_refusals_are_typed(self) -> None:
+        """What the service refuses fails at once, with the class of its code and the service's own words."""
+        refused: list[tuple[Deferred[Any], type[TaskError], int]] = [
+            (self.client.get("0" * 24, "alice"), TaskNotFound, 404),
+            (self.client.update("0" * 24, "alice", "x"), TaskNotFound, 404),
+            (self.client.get("17", "alice"), InvalidArgument, 400),
+            (self.client.add("", "tea"), InvalidArgument, 400),
+            (self.client.add("alice", "x" * 4097), InvalidArgument, 400),
+            (self.client.page("alice", 0), InvalidArgument, 400),
+            (self.client.page("alice", 2**40), InvalidArgument, 400),
+            (self.client.add("alice", "\ud800"), InvalidArgument, 400),
+        ]
+        for calling, kind, code in refused:
+            error = self.failureResultOf(calling, kind).value
+            assert error.code == code
+            assert str(error)
+
+
+class TroubleTests(SynchronousTestCase):
+    """What goes wrong between the two, and passes or not."""
+
+    def setUp(self) -> None:
+        self.double = TasksDouble()
+        self.clock: Clock = self.double.clock
+
+    def pass_time(self, seconds: float, step: float = 0.05) -> None:
+        for _ in range(round(seconds / step)):
+            self.clock.advance(step)
+
+    def test_an_unavailable_store_is_asked_again(self) -> None:
+        """A call that met 503 is repeated inside its deadline."""
+        client = self.double.client()
+        self.double.fail(StoreUnavailable())
+        adding = client.add("alice", "tea")
+        self.pass_time(3)
+        self.assertNoResult(adding)
+        self.double.fail(None)
+        self.pass_time(3)
+        assert self.successResultOf(adding).name == "tea"
+        assert len(self.double.store.tasks) == 1
+
+    def test_the_deadline_ends_it(self) -> None:
+        """Trouble that lasts is told within the deadline, by the error it met."""
+        client = self.double.client()
+        for error in (StoreUnavailable("no disk"), Overloaded("busy")):
+            self.double.fail(error)
+            adding = client.add("alice", "tea", timeout=2)
+            self.pass_time(2)
+            assert str(self.failureResultOf(adding, type(error)).value) == str(error)
+
+    def test_nothing_to_connect_to(self) -> None:
+        """A call without a connection fails at its deadline as Unreachable, and says why there is none."""
+        self.double.refuse = True
+        client = self.double.client()
+        adding = client.add("alice", "tea", timeout=2)
+        self.pass_time(1.9)
+        self.assertNoResult(adding)
+        self.pass_time(0.2)
+        error = self.failureResultOf(adding, Unreachable).value
+        assert "refused" in str(error)
+
+    def test_impatience(self) -> None:
+        """A client that is not patient fails as soon as every address was tried."""
+        self.double.refuse = True
+        other = TasksDouble(self.clock)
+        other.refuse = True
+        client = TasksClient([self.double, other], self.clock, patient=False)
+        client.startService()
+        adding = client.add("alice", "tea")
+        self.pass_time(0.2)
+        self.failureResultOf(adding, Unreachable)
+        other.refuse = False
+        adding = client.add("alice", "tea")
+        self.pass_time(0.5)
+        self.successResultOf(adding)
+
+    def test_it_comes_back(self) -> None:
+        """A call made while nothing listens is answered when something does."""
+        self.double.refuse = True
+        client = self.double.client()
+        adding = client.add("alice", "tea")
+        self.pass_time(2)
+        self.double.refuse = False
+        self.pass_time(5)
+        assert self.successResultOf(adding).name == "tea"
+
+    def test_a_cut_connection_is_replaced_at_once(self) -> None:
+        """Calls in flight on a connection that breaks are repeated on the next one, which is made without a pause."""
+        client = self.double.client()
+        self.successResultOf(client.check())
+        self.double.silent = True
+        calls = [client.add("alice", str(number)) for number in range(10)]
+        self.double.silent = False
+        self.double.cut()
+        self.clock.advance(0)
+        assert sorted(self.successResultOf(call).name for call in calls) == [str(number) for number in range(10)]
+        assert self.double.connected == 2
+        assert len(self.double.store.tasks) == 10
+
+    def test_a_silent_connection_is_replaced(self) -> None:
+        """A connection that brings nothing while a reply is due is given up, and its calls are repeated."""
+        client = self.double.client(silence=2)
+        self.successResultOf(client.check())
+        self.double.silent = True
+        adding = client.add("alice", "tea", timeout=8)
+        self.pass_time(1.8)
+        assert self.double.connected == 1
+        self.pass_time(0.4)
+        assert self.double.connected == 2
+        self.double.silent = False
+        self.pass_time(4.5)
+        assert self.successResultOf(adding).name == "tea"
+        assert len(self.double.store.tasks) == 1
+
+    def test_patience_grows(self) -> None:
+        """Each connection that stays silent from the start lets the next one be silent for twice as long."""
+        client = self.double.client(silence=1)
+        self.successResultOf(client.check())
+        self.double.silent = True
+        adding = client.add("alice", "tea", timeout=20)
+        self.pass_time(16)
+        # After 1, 2, 4 and 8 s, and pauses.
+        assert self.double.connected == 5
+        self.pass_time(5)
+        self.failureResultOf(adding, DeadlineExceeded)
+
+    def test_an_idle_connection_is_tried(self) -> None:
+        """A connection that died while nobody used it is found before somebody does."""
+        client = self.double.client(silence=1, ping_interval=10)
+        self.pass_time(25)
+        assert self.double.connected == 1
+        self.double.silent = True
+        self.pass_time(12)
+        assert self.double.connected >= 2
+        self.double.silent = False
+        self.pass_time(5)
+        self.successResultOf(client.add("alice", "tea"))
+
+    def test_a_lost_reply_is_in_doubt(self) -> None:
+        """No reply by the deadline is DeadlineExceeded, for the call may have been done."""
+        client = self.double.client()
+        self.successResultOf(client.check())
+        self.double.silent = True
+        adding = client.add("alice", "tea", timeout=1)
+        self.pass_time(1.1)
+        self.failureResultOf(adding, DeadlineExceeded)
+
+    def test_remove_that_was_done_already(self) -> None:
+        """A remove whose first reply was lost and which then finds nothing has succeeded."""
+        client = self.double.client()
+        task = self.successResultOf(client.add("alice", "tea"))
+        self.double.silent = True
+        removing = client.remove(task.id, "alice")
+        del self.double.store.tasks[task.id]
+        self.double.silent = False
+        self.double.cut()
+        self.clock.advance(0)
+        assert self.successResultOf(removing) is None
+
+    def test_remove_after_a_refusal_for_load(self) -> None:
+        """A remove that was only turned away before, and then finds nothing, has found nothing."""
+        client = self.double.client()
+        self.double.fail(Overloaded())
+        removing = client.remove("0" * 24, "alice")
+        self.double.fail(None)
+        self.pass_time(1)
+        self.failureResultOf(removing, TaskNotFound)
+
+    def test_calls_in_flight_are_bounded(self) -> None:
+        """No more calls go out than allowed; others wait, so many at most, inside their own deadlines."""
+        client = self.double.client(max_in_flight=2, max_waiting=2)
+        self.successResultOf(client.check())
+        self.double.silent = True
+        calls = [client.add("alice", "tea", timeout=1) for _ in range(5)]
+        self.failureResultOf(calls[4], Overloaded)
+        self.pass_time(0.9)
+        for call in calls[:4]:
+            self.assertNoResult(call)
+        self.pass_time(0.2)
+        for call, error in zip(calls[:4], (DeadlineExceeded, DeadlineExceeded, Overloaded, Overloaded), strict=True):
+            self.failureResultOf(call, error, DeadlineExceeded)
+        assert client._gate.inside == client._gate.waiting == 0
+
+    def test_cancelling(self) -> None:
+        """A cancelled call is forgotten, and its late reply upsets nobody."""
+        client = self.double.client()
+        self.successResultOf(client.check())
+        self.double.silent = True
+        adding = client.add("alice", "tea")
+        adding.cancel()
+        self.failureResultOf(adding, CancelledError)
+        self.double.silent = False
+        self.double.cut()
+        self.clock.advance(0)
+        self.successResultOf(client.add("alice", "coffee"))
+        assert client._gate.inside == 0
+
+    def test_when_ready(self) -> None:
+        """when_ready waits for a connection, and then for the service to say that it is ready."""
+        self.double.refuse = True
+        self.double.ready = False
+        client = self.double.client()
+        waiting = client.when_ready()
+        self.pass_time(30)
+        self.double.refuse = False
+        self.pass_time(10)
+        self.assertNoResult(waiting)
+        self.double.ready = True
+        self.pass_time(3)
+        assert self.successResultOf(waiting) is None
+
+    def test_close_waits(self) -> None:
+        """close lets calls in flight end, takes no others, and leaves nothing behind."""
+        client = self.double.client()
+        self.double.fail(StoreUnavailable())
+        adding = client.add("alice", "tea")
+        closing = client.close()
+        self.failureResultOf(client.add("alice", "coffee"), Unreachable)
+        self.assertNoResult(closing)
+        self.double.fail(None)
+        self.pass_time(3)
+        self.successResultOf(adding)
+        assert self.successResultOf(closing) is None
+        assert self.clock.getDelayedCalls() == []
+        self.successResultOf(client.close())
+
+    def test_when_ready_ends_with_the_client(self) -> None:
+        """when_ready of a client that is closed fails."""
+        self.double.refuse = True
+        client = self.double.client(timeout=1)
+        waiting = client.when_ready()
+        client.close()
+        self.pass_time(5)
+        self.failureResultOf(waiting, Unreachable)
+
+    def test_not_started(self) -> None:
+        """A client that was not started says so."""
+        client = TasksClient(self.double, self.clock)
+        error = self.failureResultOf(client.all("alice"), Unreachable).value
+        assert "start it" in str(error)
+
+    def test_several_addresses(self) -> None:
+        """When one address does not work the next one is used, for calls in flight too."""
+        other = TasksDouble(self.clock)
+        client = TasksClient([self.double, other], self.clock)
+        client.startService()
+        self.successResultOf(client.add("alice", "tea"))
+        self.double.refuse = True
+        self.double.cut()
+        self.clock.advance(0)
+        self.successResultOf(client.add("alice", "coffee"))
+        assert [task.name for task in other.store.tasks.values()] == ["coffee"]
+
+    def test_several_connections(self) -> None:
+        """A client may keep several connections, and works with those there are."""
+        client = self.double.client(connections=3)
+        assert self.double.connected == 3
+        for _ in range(4):
+            self.successResultOf(client.add("alice", "tea"))
+        self.double.cut()
+        self.pass_time(1)
+        assert self.double.connected == 6
+        self.successResultOf(client.add("alice", "tea"))
+        closing = client.close()
+        self.clock.advance(0)
+        self.successResultOf(closing)

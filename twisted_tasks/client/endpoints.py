@@ -1,0 +1,137 @@
+"""Where the service is: texts -> endpoints, several addresses -> one endpoint, files -> TLS."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.endpoints import HostnameEndpoint, clientFromString, wrapClientTLS
+from twisted.internet.error import ConnectError, ConnectingCancelledError
+from twisted.internet.error import TimeoutError as ConnectTimeout
+from twisted.internet.interfaces import IProtocol, IProtocolFactory, IReactorTime, IStreamClientEndpoint
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+Server: TypeAlias = str | IStreamClientEndpoint
+"""One address: `host:port`, `[IPv6]:port`, a client endpoint string of Twisted (tcp:, tls:, unix:), or an endpoint."""
+
+_PLAIN = re.compile(r"(?:\[([0-9A-Fa-f:.%\w]+)\]|([^\s:\[\]/]+)):([0-9]{1,5})")
+
+
+def parse(reactor: Any, server: Server, tls: Any = None) -> IStreamClientEndpoint:
+    """Return the endpoint of an address.
+
+    @param tls: a function from a host's name to what `wrapClientTLS` takes first (see `tls_options`), to speak TLS to
+        an address given as host and port, also one with "tcp:" before it; None is no TLS.
+    @raise ValueError: when it makes no sense, in one sentence.
+    """
+    if not isinstance(server, str):
+        return server
+    plain = _PLAIN.fullmatch(server.removeprefix("tcp:"))
+    if plain is not None:
+        host, port = plain[1] or plain[2], int(plain[3])
+        if not 1 <= port <= 65535:
+            raise ValueError(f"{server!r} has no port that can be")
+        endpoint: IStreamClientEndpoint = HostnameEndpoint(reactor, host, port)
+        return endpoint if tls is None else wrapClientTLS(tls(host), endpoint)
+    if tls is not None:
+        raise ValueError(f"{server!r} is not HOST:PORT, which TLS files go with; tls: strings carry their own")
+    try:
+        return clientFromString(reactor, server)
+    except Exception as error:  # whatever a plugin's parser raises: a missing file, an unknown prefix, a missing part
+        raise ValueError(f"{server!r} is no address: HOST:PORT, or a client endpoint of Twisted ({error})") from error
+
+
+def tls_options(
+    ca: str | Path | None = None, certificate: str | Path | None = None, key: str | Path | None = None
+) -> Callable[[str], Any]:
+    """Return what makes TLS options for a host, to be given to `parse` or `wrapClientTLS`.
+
+    The service's certificate is always verified, and has to carry the host's name.
+
+    @param ca: a PEM file of the authorities to trust, instead of the platform's.
+    @param certificate: a PEM file with the client's own certificate, and those up to its authority.
+    @param key: a PEM file with its key; None when it is in the same file.
+    @raise ValueError: when a file cannot be used, naming it.
+    """
+    from OpenSSL.crypto import Error as OpenSSLError
+    from twisted.internet import ssl
+
+    if key is not None and certificate is None:
+        raise ValueError("a key was given without its certificate")
+    name = ca
+    try:
+        trust = None if ca is None else ssl.trustRootFromCertificates(_authorities(Path(ca).read_bytes()))
+        own = None
+        if certificate is not None:
+            name = certificate
+            pem = Path(certificate).read_bytes()
+            if key is not None:
+                name = key
+                pem = Path(key).read_bytes() + b"\n" + pem
+            own = ssl.PrivateCertificate.loadPEM(pem)
+    except (OSError, ValueError, OpenSSLError) as error:
+        raise ValueError(f"cannot use {name}: {error or 'it is no PEM file of that kind'}") from error
+
+    def options(host: str) -> Any:
+        extra = {} if trust is None else {"trustRoot": trust}
+        return ssl.optionsForClientTLS(host, clientCertificate=own, **extra)
+
+    return options
+
+
+def _authorities(pem: bytes) -> list[Any]:
+    from twisted.internet import ssl
+
+    found = re.findall(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", pem, re.DOTALL)
+    if not found:
+        raise ValueError("it holds no certificate")
+    return [ssl.Certificate.loadPEM(one) for one in found]
+
+
+@implementer(IStreamClientEndpoint)
+class Failover:
+    """Several addresses as one endpoint: it goes on with the one that worked last, and when that fails with the next.
+
+    @param endpoints: at least one.
+    @param clock: bounds each attempt.
+    @param timeout: seconds for each attempt.
+    @param first: which one to begin with.
+    """
+
+    def __init__(
+        self, endpoints: Sequence[IStreamClientEndpoint], clock: IReactorTime, timeout: float, first: int = 0
+    ) -> None:
+        self._endpoints = endpoints
+        self._clock = clock
+        self._timeout = timeout
+        self._current = first % len(endpoints)
+
+    def leave(self) -> None:
+        """Begin the next time with the next address: the current one connects, and is of no use."""
+        self._current = (self._current + 1) % len(self._endpoints)
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        """Connect to the first address that lets us; fail as the last one did when none does."""
+        return Deferred.fromCoroutine(self._connect(protocolFactory))
+
+    async def _connect(self, factory: IProtocolFactory) -> IProtocol:
+        for left in reversed(range(len(self._endpoints))):
+            connecting = self._endpoints[self._current].connect(factory)
+            connecting.addTimeout(self._timeout, self._clock, _too_late)
+            try:
+                return await connecting
+            except (CancelledError, ConnectingCancelledError):
+                raise
+            except Exception:
+                self.leave()
+                if not left:
+                    raise
+        raise ConnectError(string="there is no address")
+
+
+def _too_late(result: object, timeout: float) -> Failure:
+    return Failure(ConnectTimeout(string=f"no connection within {timeout:g} s"))

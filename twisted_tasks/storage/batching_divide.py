@@ -1,0 +1,39 @@
+"""What to do about a batch that failed as a whole: find the items that are to blame."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from twisted.python.failure import Failure
+
+from twisted_tasks.model import DeadlineExceeded, StoreUnavailable
+
+_Item = TypeVar("_Item")
+
+
+async def divide(
+    items: list[_Item],
+    send: Callable[[list[_Item]], Awaitable[Failure | None]],
+    give_up: Callable[[list[_Item], Failure], None],
+) -> None:
+    """Send the halves of what failed together, and divide those that fail too, down to items that fail alone.
+
+    Unless both halves fail because the store is unavailable: then no item is to blame, and asking more would only
+    burden a store that is in trouble. Nor is there time for more when a deadline has passed.
+
+    @param items: two or more.
+    @param send: sends and settles items, or settles none of them and gives the failure.
+    @param give_up: settles items that are not sent again.
+    """
+    middle = len(items) // 2
+    halves = (items[:middle], items[middle:])
+    failures = [await send(half) for half in halves]
+    down = all(failure is not None and failure.check(StoreUnavailable) for failure in failures)
+    for half, failure in zip(halves, failures, strict=True):
+        if failure is None:
+            continue
+        if down or len(half) == 1 or failure.check(DeadlineExceeded):
+            give_up(half, failure)
+        else:
+            await divide(half, send, give_up)

@@ -1,0 +1,315 @@
+"""The queue of one kind of operation: what waits, what is on its way, and what comes back.
+
+Knows nothing of what operations do, nor of tasks: `batching` says what differs from kind to kind.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import count
+from math import inf
+from operator import attrgetter
+from typing import Any, TypeAlias
+
+from twisted.internet.defer import Deferred, DeferredList, fail
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from twisted_tasks.model import DeadlineExceeded, Overloaded, StoreUnavailable, TaskError
+from twisted_tasks.storage.batching_divide import divide
+from twisted_tasks.storage.interface import Outcome
+
+Operation: TypeAlias = Callable[[Any, float], Deferred[list[Any]]]
+"""An operation of ITaskStore: items and a deadline in, outcomes out."""
+
+_GRAIN = 0.005
+"""Seconds between two looks at deadlines. A look costs as much as there are calls: when thousands of them expire one
+after another, there are 200 looks a second and not thousands."""
+
+
+@dataclass(frozen=True)
+class BatchLimits:
+    """What bounds the batches of each kind of operation, and their queue."""
+
+    max_items: int = 64
+    """Items of one batch. An insert costs MongoDB 180 us alone and 8 us among 64: little is left to gain."""
+    max_bytes: int = 1 << 20
+    """Bytes of text in one batch of writes, guessed rather too high. An item that is larger travels alone."""
+    max_in_flight: int = 2
+    """Batches on their way: the store works on one while we take the other one apart."""
+    max_open: int = 4096
+    """Calls that are waiting or on their way; one more is Overloaded."""
+
+
+class Call:
+    """One item, and whom to tell what became of it."""
+
+    __slots__ = ("answer", "arrived", "deadline", "item", "number")
+
+    def __init__(self, item: Any, deadline: float, number: int, arrived: float) -> None:
+        self.item = item
+        self.deadline = deadline
+        self.number = number
+        """In order of arrival."""
+        self.arrived = arrived
+        self.answer: Deferred[list[Any]] | None = Deferred()
+        """None once it is answered, which may be before its batch is."""
+
+
+_arrival = attrgetter("number")
+
+
+class Queue:
+    """The calls of one kind of operation.
+
+    @param operation: does what is asked, in batches.
+    @param clock: what deadlines are told on.
+    @param size: gives the bytes an item adds to its batch.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self, operation: Operation, clock: IReactorTime, limits: BatchLimits, size: Callable[[Any], int]
+    ) -> None:
+        self._operation = operation
+        self._clock = clock
+        self._limits = limits
+        self._size = size
+        self._numbers = count()
+        self._ready: deque[Call] = deque()  # may leave, in order of arrival
+        self._open: dict[Call, None] = {}  # not answered: ready, or in line, or on their way
+        self._in_flight = 0  # batches
+        self._pumping = False
+        self.waits = 0
+        """Calls that had to wait for others to come back, so far."""
+        self.waited = 0.0
+        """Seconds that these have waited, all together."""
+        self._timer: IDelayedCall | None = None
+        self._timer_at = inf
+
+    def put(self, items: Sequence[Any], deadline: float) -> Deferred[list[Any]]:
+        """Do what the operation does, together with others.
+
+        Fails with Overloaded when too many calls are open; a sequence of items is taken or refused as a whole.
+        """
+        if len(self._open) >= self._limits.max_open:
+            return fail(Overloaded())
+        if len(items) != 1:
+            return self._put_several(items, deadline)
+        item = items[0]
+        if not self._ready and self._in_flight < self._limits.max_in_flight and self._claim(item):
+            # What travels alone has its deadline kept by the store, and needs no Deferred besides the store's.
+            self._in_flight += 1
+            return self._ask(items, deadline).addBoth(self._back_alone, item)
+        return self._enqueue(item, deadline)
+
+    @property
+    def open(self) -> int:
+        """How many calls are waiting, or on their way after they did."""
+        return len(self._open)
+
+    def close(self) -> None:
+        """Answer every call with StoreUnavailable. What the store still says is dropped."""
+        for call in list(self._open):
+            self._answer(call, Failure(StoreUnavailable()))
+        self._set_timer(inf)
+
+    # In what the kinds of operations differ.
+
+    def _ask(self, items: Sequence[Any], deadline: float) -> Deferred[list[Any]]:
+        try:
+            return self._operation(items, deadline)
+        except Exception:
+            return fail()
+
+    def _claim(self, item: Any) -> bool:
+        """Return whether the item may go now. If so, `_release` has to follow, and `_pump` after that."""
+        return True
+
+    def _release(self, item: Any) -> None:
+        """Take note that the item is settled."""
+
+    def _stand_in_line(self, call: Call) -> None:
+        """Keep a call whose item may not go now, and make it ready when it may."""
+        raise NotImplementedError
+
+    def _second_outcome(self, outcome: Outcome[Any]) -> Outcome[Any]:
+        """Return what to tell a caller whose item had this outcome when it was sent for the second time."""
+        return outcome
+
+    # Waiting.
+
+    def _put_several(self, items: Sequence[Any], deadline: float) -> Deferred[list[Any]]:
+        answers = [self._enqueue(item, deadline) for item in items]
+        self._pump()
+        return DeferredList(answers, consumeErrors=True).addCallback(_join)
+
+    def _enqueue(self, item: Any, deadline: float) -> Deferred[list[Any]]:
+        call = Call(item, deadline, next(self._numbers), self._clock.seconds())
+        self._open[call] = None
+        if deadline < self._timer_at:
+            self._set_timer(deadline)
+        if self._claim(item):
+            self._ready.append(call)
+        else:
+            self._stand_in_line(call)
+        return call.answer  # type: ignore[return-value]  # it is new
+
+    def _set_timer(self, moment: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._timer_at = None, moment
+        if moment < inf:
+            self._timer = self._clock.callLater(max(0.0, moment - self._clock.seconds()), self._look)
+
+    def _look(self) -> None:
+        """Answer calls whose deadline has passed. One timer for all of them: nearly all are answered long before."""
+        self._timer, self._timer_at = None, inf
+        now = self._clock.seconds()
+        late = [call for call in self._open if call.deadline <= now]
+        for call in late:
+            self._answer(call, Failure(DeadlineExceeded()))
+        if late:
+            self._drop_answered()
+            self._pump()
+        if self._open:
+            self._set_timer(max(min(call.deadline for call in self._open), now + _GRAIN))
+
+    def _drop_answered(self) -> None:
+        """Take out of the queue what was answered before it left, so that it holds no memory and no other change."""
+        dropped = [call for call in self._ready if call.answer is None]
+        self._ready = deque(call for call in self._ready if call.answer is not None)
+        for call in dropped:
+            self._release(call.item)
+
+    def _answer(self, call: Call, result: list[Any] | Failure) -> None:
+        answer = call.answer
+        if answer is not None:
+            call.answer = None
+            del self._open[call]
+            answer.callback(result)
+
+    # Leaving.
+
+    def _make_ready(self, call: Call) -> None:
+        """Let a call leave that stood in line, before those that arrived after it."""
+        insort(self._ready, call, key=_arrival)
+
+    def _pump(self) -> None:
+        """Send batches while there is what to send and few enough are on their way."""
+        if self._pumping:  # a store that answers at once leads back here: let the loop go on, not a deeper one
+            return
+        self._pumping = True
+        try:
+            while self._ready and self._in_flight < self._limits.max_in_flight:
+                self._in_flight += 1
+                batch, deadline = self._take()
+                if batch:
+                    sent = self._ask([call.item for call in batch], deadline)
+                    sent.addCallbacks(self._back, self._failed, callbackArgs=(batch,), errbackArgs=(batch,))
+                else:
+                    self._in_flight -= 1
+        finally:
+            self._pumping = False
+
+    def _take(self) -> tuple[list[Call], float]:
+        """Return the next batch, and its deadline.
+
+        That is the latest of its calls' deadlines, so that none loses time by another's being earlier. Each call is
+        answered at its own, whatever the store is doing.
+        """
+        batch: list[Call] = []
+        now, deadline, size = self._clock.seconds(), -inf, 0
+        while self._ready and len(batch) < self._limits.max_items:
+            call = self._ready[0]
+            size += self._size(call.item)
+            if batch and size > self._limits.max_bytes:
+                break
+            self._ready.popleft()
+            if call.deadline <= now:
+                self._answer(call, Failure(DeadlineExceeded()))
+            if call.answer is None:
+                self._release(call.item)
+                continue
+            if call.deadline > deadline:
+                deadline = call.deadline
+            batch.append(call)
+            self.waits += 1
+            self.waited += now - call.arrived
+        return batch, deadline
+
+    # Coming back.
+
+    def _back_alone(self, result: Any, item: Any) -> Any:
+        self._in_flight -= 1
+        self._release(item)
+        self._pump()
+        return result
+
+    def _back(self, outcomes: list[Outcome[Any]], batch: list[Call]) -> None:
+        if len(outcomes) != len(batch):
+            self._failed(Failure(_wrong_number(outcomes, batch)), batch)
+            return
+        self._in_flight -= 1
+        for call in batch:
+            self._release(call.item)
+        self._pump()  # before the answers: the store works while they are written
+        for call, outcome in zip(batch, outcomes, strict=True):
+            self._answer(call, [outcome])
+
+    def _failed(self, failure: Failure, batch: list[Call]) -> None:
+        if len(batch) == 1 or failure.check(DeadlineExceeded):
+            self._in_flight -= 1
+            self._settle(batch, failure)
+            self._pump()
+            return
+        if not failure.check(TaskError):
+            self._log.failure("a batch of {count} met a bug; its parts are sent again", failure, count=len(batch))
+        rescued = Deferred.fromCoroutine(divide(batch, self._send_again, self._settle))
+        rescued.addErrback(lambda failure: self._log.failure("sending the parts of a batch met a bug", failure))
+        rescued.addCallback(self._rescued)  # until then the parts have the batch's place among those on their way
+
+    def _rescued(self, _: object) -> None:
+        self._in_flight -= 1
+        self._pump()
+
+    def _settle(self, calls: Sequence[Call], failure: Failure) -> None:
+        for call in calls:
+            self._release(call.item)
+            self._answer(call, failure)
+
+    async def _send_again(self, calls: list[Call]) -> Failure | None:
+        """Send calls and settle them. When that fails settle none, and return why."""
+        now = self._clock.seconds()
+        alive = [call for call in calls if call.answer is not None and call.deadline > now]
+        outcomes: list[Outcome[Any]] = []
+        if alive:
+            try:
+                outcomes = await self._ask([call.item for call in alive], max(call.deadline for call in alive))
+                if len(outcomes) != len(alive):
+                    raise _wrong_number(outcomes, alive)
+            except Exception:
+                return Failure()
+        self._settle([call for call in calls if call not in alive], Failure(DeadlineExceeded()))
+        for call, outcome in zip(alive, outcomes, strict=True):
+            self._release(call.item)
+            self._answer(call, [self._second_outcome(outcome)])
+        return None
+
+
+def _wrong_number(outcomes: Sequence[Any], calls: Sequence[Call]) -> Exception:
+    return AssertionError(f"the store gave {len(outcomes)} outcomes for {len(calls)} items")
+
+
+def _join(results: list[tuple[bool, Any]]) -> list[Any] | Failure:
+    """Return the outcomes of calls that were put together; a failure when all failed, or when one met a bug."""
+    failures: list[Failure] = [result for worked, result in results if not worked]
+    bugs = [failure for failure in failures if not failure.check(TaskError)]
+    if failures and (bugs or len(failures) == len(results)):
+        return (bugs or failures)[0]
+    return [result[0] if worked else result.value for worked, result in results]

@@ -1,0 +1,78 @@
+"""Which servers a `mongodb+srv` name stands for: the Initial DNS Seedlist Discovery specification, without a thread.
+
+The SRV records of `_mongodb._tcp.NAME` list the servers; one TXT record of NAME may add authSource and replicaSet.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import Any
+
+from twisted.internet.error import ConnectError
+from twisted.names import dns
+from twisted.names.error import AuthoritativeDomainError, DNSNameError, DNSQueryTimeoutError, DomainError, ResolverError
+
+from twisted_tasks.storage.mongo_reply import Misconfigured, NotConnected
+from twisted_tasks.storage.mongo_uri import Address, MongoConfig, SrvName, with_text_record
+
+_TIMEOUTS = (1, 2, 2)  # seconds, one for each time a query is sent
+_FAILURES = (DomainError, AuthoritativeDomainError, ResolverError, DNSQueryTimeoutError, ConnectError, OSError)
+
+
+async def find_servers(config: MongoConfig, resolver: Any) -> MongoConfig:
+    """Return the config with the servers its SRV name stands for.
+
+    @param resolver: an IResolver (twisted.names).
+    @raise NotConnected: nobody answered, or nothing is known by that name yet.
+    @raise Misconfigured: the records break the rules.
+    """
+    assert config.srv is not None
+    name = config.srv
+    text = await _text(name, resolver)
+    seeds = await _seeds(name, resolver)
+    if text:
+        try:
+            config = with_text_record(config, text)
+        except ValueError as error:
+            raise Misconfigured(str(error)) from None
+    return replace(config, seeds=seeds)
+
+
+async def _seeds(name: SrvName, resolver: Any) -> tuple[Address, ...]:
+    question = f"_{name.service}._tcp.{name.host}"
+    try:
+        answers, _, _ = await resolver.lookupService(question, timeout=_TIMEOUTS)
+    except _FAILURES as error:
+        raise NotConnected(f"the SRV records of {question} cannot be looked up: {type(error).__name__}") from None
+    found = [answer.payload for answer in answers if answer.type == dns.SRV]
+    seeds = [Address(str(record.target).rstrip(".").lower(), record.port) for record in found]
+    if not seeds:
+        raise NotConnected(f"there are no SRV records of {question}")
+    domain = _domain(name.host)
+    for seed in seeds:
+        # Who can forge an answer of the name server must not be able to send us, and our password, anywhere.
+        if not seed.host.endswith(domain) or seed.host == domain:
+            raise Misconfigured(f"the SRV records of {question} name {seed.host}, which is not within {domain[1:]}")
+    if 0 < name.max_hosts < len(seeds):
+        seeds = random.sample(seeds, name.max_hosts)
+    return tuple(seeds)
+
+
+def _domain(host: str) -> str:
+    """Return what the servers' names have to end in: the name less its first label, if it has three or more."""
+    labels = host.split(".")
+    return "." + ".".join(labels[1:] if len(labels) > 2 else labels)
+
+
+async def _text(name: SrvName, resolver: Any) -> str:
+    try:
+        answers, _, _ = await resolver.lookupText(name.host, timeout=_TIMEOUTS)
+    except DNSNameError:
+        return ""
+    except _FAILURES as error:
+        raise NotConnected(f"the TXT record of {name.host} cannot be looked up: {type(error).__name__}") from None
+    found = [answer.payload for answer in answers if answer.type == dns.TXT]
+    if len(found) > 1:
+        raise Misconfigured(f"there is more than one TXT record of {name.host}")
+    return "".join(part.decode("ascii", "replace") for record in found for part in record.data)

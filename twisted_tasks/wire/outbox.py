@@ -1,0 +1,65 @@
+"""What waits to be sent on one connection, counted whatever the transport is.
+
+A transport keeps what it could not send at once, says "pause" when that is more than 64 KiB, and "resume" when all of
+it is gone. In between, this keeps the rest, and hands it over in pieces of about that size: every "resume" then means
+that the client has taken another such piece, and the absence of one that it has not.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+PIECE = 64 * 1024
+
+
+class Outbox:
+    """Bytes on their way to one client.
+
+    @ivar waiting: how many bytes are kept here, besides those the transport has.
+    @ivar stalled: whether the transport has said "pause".
+    @ivar pieces: how often it has said "resume".
+    """
+
+    __slots__ = ("_kept", "_transport", "pieces", "stalled", "waiting")
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        self._kept: deque[memoryview | bytes] = deque()
+        self.waiting = 0
+        self.stalled = False
+        self.pieces = 0
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, or keep them until those before them are sent."""
+        if len(data) <= PIECE and not self.stalled and not self._kept:
+            self._transport.write(data)
+            return
+        self._kept.append(memoryview(data))
+        self.waiting += len(data)
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        kept = self._kept
+        while kept and not self.stalled:
+            piece = kept.popleft()
+            if len(piece) > PIECE:
+                kept.appendleft(piece[PIECE:])
+                piece = piece[:PIECE]
+            self.waiting -= len(piece)
+            self._transport.write(bytes(piece))
+
+    def pause(self) -> None:
+        """Know that the transport has enough for now."""
+        self.stalled = True
+
+    def resume(self) -> None:
+        """Know that the transport has sent all it had, and hand over what was kept."""
+        self.stalled = False
+        self.pieces += 1
+        self._pass_on()
+
+    def drop(self) -> None:
+        """Forget what is kept: nobody will take it."""
+        self._kept.clear()
+        self.waiting = 0
