@@ -46,19 +46,32 @@ class Authority:
         @param names: the DNS names and addresses it is made out for.
         @param password: what to encrypt the key with.
         """
-        key = ec.generate_private_key(ec.SECP256R1())
-        builder = self._builder(_name(common, unit), key.public_key())
-        builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        if names:
-            alternatives = x509.SubjectAlternativeName([_alternative(name) for name in names])
-            builder = builder.add_extension(alternatives, critical=False)
-        certificate = builder.sign(self._key, hashes.SHA256())
+        certificate, key = self._new(common, unit, names)
         encryption = NoEncryption() if password is None else BestAvailableEncryption(password.encode())
         path = self._folder / f"{unit}-{common}.pem"
         path.write_bytes(
             certificate.public_bytes(Encoding.PEM) + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
         )
         return path
+
+    def sign_apart(self, common: str, names: tuple[str, ...] = ("127.0.0.1",)) -> tuple[Path, Path, int]:
+        """Return a file with a new certificate, one with its key, and the certificate's serial number."""
+        certificate, key = self._new(common, "services", names)
+        paths = self._folder / f"{common}.crt", self._folder / f"{common}.key"
+        paths[0].write_bytes(certificate.public_bytes(Encoding.PEM))
+        paths[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        return *paths, certificate.serial_number
+
+    def _new(
+        self, common: str, unit: str, names: tuple[str, ...]
+    ) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+        key = ec.generate_private_key(ec.SECP256R1())
+        builder = self._builder(_name(common, unit), key.public_key())
+        builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        if names:
+            alternatives = x509.SubjectAlternativeName([_alternative(name) for name in names])
+            builder = builder.add_extension(alternatives, critical=False)
+        return builder.sign(self._key, hashes.SHA256()), key
 
     def _builder(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
         now = datetime.now(UTC)

@@ -51,7 +51,7 @@ class Daemon:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        self.address = self.wait_for(r"listening on (\S+)", start)[1]
+        self.address = self.wait_for(r"listening on ([^\s\"]+)", start)[1]
         return self
 
     @property
@@ -70,6 +70,13 @@ class Daemon:
             assert running, f"the daemon ended; no {pattern!r} in what it logged:\n{text}"
             assert time.monotonic() < end, f"no {pattern!r} in what the daemon logged:\n{text}"
             time.sleep(0.02)
+
+    def logged(self, pattern: str) -> re.Match[str]:
+        """Return the match of a pattern in what it has logged; it may have ended."""
+        text = self.log.read_text(errors="replace")
+        match = re.search(pattern, text)
+        assert match, f"no {pattern!r} in what the daemon logged:\n{text}"
+        return match
 
     def kill(self, number: int = signal.SIGKILL) -> int:
         """Send a signal, and return the exit status when it has ended."""

@@ -79,6 +79,30 @@ def _database(text: str) -> str:
     return text
 
 
+def _http(text: str) -> str:
+    # A bare port is on the loopback address: what it tells is for this machine, unless somebody says otherwise.
+    if re.fullmatch(r"[+-]?[0-9]+", text.strip()):
+        return f"tcp:{_port(text)}:interface=127.0.0.1"
+    return _text(text)
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"{text!r} is none of {', '.join(words)}")
+        return text
+
+    return parse
+
+
+def _workers(text: str) -> int:
+    return AUTO if text == "auto" else _integer(1, 256)(text)
+
+
+AUTO = 0
+"""As a number of workers: one for each processor this process may use."""
+
+
 def _seconds_or_off(text: str) -> float | None:
     return None if text == "off" else _seconds(0.01, 1e6)(text)
 
@@ -229,7 +253,39 @@ SETTINGS: tuple[Setting, ...] = (
         ("TASKS_DRAIN_TIMEOUT",),
         _seconds(0, 3600),
         "10",
-        "Seconds that calls in flight have to end when the daemon stops.",
+        "Seconds that the daemon may take to stop; what is left then is cut.",
+    ),
+    Setting(
+        "drain-delay",
+        ("TASKS_DRAIN_DELAY",),
+        _seconds(0, 3600),
+        "0",
+        "Seconds, out of those, to go on serving while a load balancer notices that the daemon is no longer ready.",
+    ),
+    Setting("http", ("TASKS_HTTP",), _http, "off", "Serve health and metrics on this port of 127.0.0.1, or endpoint."),
+    Setting("tls-cert", ("TASKS_TLS_CERT",), _text, "off", "Speak TLS, with the certificate chain in this PEM file."),
+    Setting("tls-key", ("TASKS_TLS_KEY",), _text, "in --tls-cert", "The PEM file with the certificate's private key."),
+    Setting(
+        "tls-client-ca",
+        ("TASKS_TLS_CLIENT_CA",),
+        _text,
+        "off",
+        "Serve only clients with a certificate of a CA in this PEM file.",
+    ),
+    Setting("log-format", ("TASKS_LOG_FORMAT",), _one_of("text", "json"), "text", "How log lines look: text or json."),
+    Setting(
+        "log-level",
+        ("TASKS_LOG_LEVEL",),
+        _one_of("debug", "info", "warn", "error", "critical"),
+        "info",
+        "The least that is logged: debug (with a line for each call), info, warn, error or critical.",
+    ),
+    Setting(
+        "workers",
+        ("TASKS_WORKERS",),
+        _workers,
+        "1",
+        "How many processes serve calls; auto is one for each processor, 1 is this process alone.",
     ),
 )
 
@@ -275,6 +331,16 @@ class MongoSettings:
 
 
 @dataclass(frozen=True)
+class TlsSettings:
+    """The PEM files to speak TLS with."""
+
+    certificate: str
+    key: str
+    client_ca: str | None
+    """When there is one, only clients with a certificate of it are served."""
+
+
+@dataclass(frozen=True)
 class BatchSettings:
     """How calls go to the store together."""
 
@@ -297,6 +363,14 @@ class Settings:
     limits: Mapping[str, Any]
     """What one client may ask of the wire layer, by the names of `wire.limits.Limits`."""
     drain_timeout: float
+    drain_delay: float
+    http: str | None
+    """A Twisted server endpoint string."""
+    tls: TlsSettings | None
+    log_format: str
+    log_level: str
+    workers: int
+    """AUTO, or how many."""
 
 
 def load(options: Mapping[str, str | Sequence[str] | None], environment: Mapping[str, str]) -> Settings:
@@ -307,14 +381,29 @@ def load(options: Mapping[str, str | Sequence[str] | None], environment: Mapping
     @raise ConfigError: for the first thing that makes no sense.
     """
     given = _Given(options, environment)
+    tls, listen = _tls(given), _listen(given)
+    if tls and any(endpoint.startswith("ssl:") for endpoint in listen):
+        raise ConfigError(f"{given.source['tls-cert']}: it makes every endpoint speak TLS: write tcp: instead of ssl:")
+    workers = given.get("workers")
+    if workers != 1 and any(endpoint.startswith("ssl:") for endpoint in listen):
+        raise ConfigError(f"{given.source['workers']}: workers cannot share an ssl: endpoint: use tcp: and --tls-cert")
+    delay, timeout = given.get("drain-delay"), given.get("drain-timeout")
+    if delay and delay >= timeout:
+        raise ConfigError(f"{given.source['drain-delay']}: it leaves nothing of the {timeout:g} s to stop in")
     return Settings(
-        listen=_listen(given),
+        listen=listen,
         store=_store(given, environment),
         batches=BatchSettings(given.get("batch-max-items"), given.get("batch-max-bytes"), given.get("batch-in-flight")),
         timeout=given.get("timeout"),
         max_in_flight=given.get("max-in-flight"),
+        drain_timeout=timeout,
+        drain_delay=delay,
+        http=given.get("http") if "http" in given else None,
+        tls=tls,
+        log_format=given.get("log-format"),
+        log_level=given.get("log-level"),
+        workers=workers,
         limits={option.replace("-", "_"): given.get(option) for option in WIRE_LIMITS},
-        drain_timeout=given.get("drain-timeout"),
     )
 
 
@@ -385,6 +474,20 @@ def _listen(given: _Given) -> tuple[str, ...]:
     # In an endpoint string a colon parts the arguments, so those of an IPv6 address are escaped.
     interface = given.get("host").replace(":", r"\:")
     return (f"tcp:{given.get('port')}:interface={interface}",)
+
+
+def _tls(given: _Given) -> TlsSettings | None:
+    if "tls-cert" not in given:
+        for option in ("tls-key", "tls-client-ca"):
+            if option in given:
+                raise ConfigError(f"{given.source[option]}: it needs --tls-cert beside it")
+        return None
+    certificate = given.get("tls-cert")
+    return TlsSettings(
+        certificate,
+        given.get("tls-key") if "tls-key" in given else certificate,
+        given.get("tls-client-ca") if "tls-client-ca" in given else None,
+    )
 
 
 def _store(given: _Given, environment: Mapping[str, str]) -> SqliteSettings | MongoSettings:

@@ -5,6 +5,7 @@ Methods and their arguments are named as in tasks.thrift, which also says what e
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -63,6 +64,8 @@ class TasksHandler:
         self._timeout = timeout
         self._max_in_flight = max_in_flight
         self.in_flight = 0
+        self.errors: Counter[int] = Counter()
+        """How many calls ended with each code."""
 
     def all(self, userId: str | None) -> Deferred[list[ttypes.Task]]:
         return self._answer(self._all, convert.list_to_thrift, userId)
@@ -146,7 +149,7 @@ class TasksHandler:
     ) -> Deferred[Any]:
         """Admit the call, ask the store, and turn the one outcome, or the error, into what the IDL has for it."""
         if self.in_flight >= self._max_in_flight:
-            return fail(convert.error_to_thrift(Overloaded()))
+            return fail(self._told(Overloaded()))
         try:
             asked = ask(self._clock.seconds() + self._timeout, *arguments)
         except Exception:
@@ -158,7 +161,7 @@ class TasksHandler:
         self.in_flight -= 1
         outcome = outcomes[0]
         if isinstance(outcome, TaskError):
-            raise convert.error_to_thrift(outcome)
+            raise self._told(outcome)
         return put(outcome)
 
     def _failed(self, failure: Failure) -> Failure:
@@ -167,6 +170,11 @@ class TasksHandler:
 
     def _error(self, failure: Failure) -> ttypes.BaseException:
         if isinstance(failure.value, TaskError):
-            return convert.error_to_thrift(failure.value)
+            return self._told(failure.value)
         self._log.failure("a call met a bug", failure)
+        self.errors[_INTERNAL_ERROR] += 1
         return ttypes.BaseException(_INTERNAL_ERROR, "internal error")
+
+    def _told(self, error: TaskError) -> ttypes.BaseException:
+        self.errors[error.code] += 1
+        return convert.error_to_thrift(error)

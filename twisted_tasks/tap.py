@@ -1,4 +1,4 @@
-"""`twistd tasks`: options in, service out. The one module that knows every part.
+"""`twistd tasks`: options in, service out.
 
 Inside another Twisted application, `make_service(settings, reactor)` gives the same service, to be started with the
 application's others.
@@ -11,17 +11,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from twisted.application.service import IService
-from twisted.internet import endpoints
 from twisted.python import usage
 
 from twisted_tasks import config
-from twisted_tasks.gen.tasks import Tasks
-from twisted_tasks.handler import TasksHandler
-from twisted_tasks.ops.clock import MonotonicClock
+from twisted_tasks.assembly import assemble, make_endpoints
 from twisted_tasks.ops.daemon import Daemon
-from twisted_tasks.ops.probe import Probe
-from twisted_tasks.storage.open import make_store
-from twisted_tasks.wire.server import Limits, ThriftServerFactory
+from twisted_tasks.ops.notify import Notifier, NullNotifier
+from twisted_tasks.process import for_twistd
 
 
 def _help(setting: config.Setting) -> str:
@@ -35,6 +31,8 @@ class Options(usage.Options):
     longdesc = "Stores and manages to-do tasks for other services, over Apache Thrift."
     optParameters = [[row.option, None, None, _help(row)] for row in config.SETTINGS if not row.repeatable]
     settings: config.Settings
+    typed: Sequence[str] = ()
+    """The options as they came: workers are given the same."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,6 +50,7 @@ class Options(usage.Options):
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Parse; a mistake ends the process with one line and status 1, where twistd would print its whole help."""
+        self.typed = list(options or ())
         try:
             super().parseOptions(options)
         except usage.UsageError as error:
@@ -65,31 +64,17 @@ class Options(usage.Options):
             raise usage.UsageError(str(error)) from error
 
 
-def _endpoint(reactor: Any, description: str) -> Any:
-    try:
-        return endpoints.serverFromString(reactor, description)
-    except Exception as error:  # whatever a plugin's parser raises: a missing file, an unknown prefix, a missing part
-        raise ValueError(f"cannot listen on {description}: {error}") from error
-
-
-def make_service(settings: config.Settings, reactor: Any) -> Daemon:
+def make_service(settings: config.Settings, reactor: Any, notifier: Notifier | None = None) -> Daemon:
     """Put the service together. Nothing is opened: that is for its `startService`.
 
+    It takes no signals and leaves logging alone: that is for the application it runs in.
+
+    @param notifier: told of the service's life.
     @raise ValueError: when a setting cannot be honoured, in one sentence.
     """
-    clock = MonotonicClock(reactor)
-    store = make_store(settings, reactor, clock)
-    probe = Probe(store.ping, clock)
-    handler = TasksHandler(store, clock, probe.health, timeout=settings.timeout, max_in_flight=settings.max_in_flight)
-    factory = ThriftServerFactory(Tasks.Processor(handler), limits=Limits(**settings.limits), clock=reactor)
-    return Daemon(
-        [(description, _endpoint(reactor, description)) for description in settings.listen],
-        factory,
-        store,
-        probe,
-        clock,
-        drain_timeout=settings.drain_timeout,
-    )
+    notifier = NullNotifier() if notifier is None else notifier
+    listen = make_endpoints(reactor, settings)
+    return assemble(settings, reactor, notifier, listen, metered=settings.http is not None).daemon
 
 
 def makeService(options: Options) -> IService:
@@ -97,6 +82,6 @@ def makeService(options: Options) -> IService:
     from twisted.internet import reactor
 
     try:
-        return make_service(options.settings, reactor)
+        return for_twistd(options.settings, options.typed, options.parent or {}, reactor)
     except ValueError as error:
         raise SystemExit(f"twistd tasks: {error}") from error

@@ -6,7 +6,16 @@ from dataclasses import fields
 
 import pytest
 
-from twisted_tasks.config import WIRE_LIMITS, ConfigError, MongoSettings, Settings, SqliteSettings, load
+from twisted_tasks.config import (
+    AUTO,
+    WIRE_LIMITS,
+    ConfigError,
+    MongoSettings,
+    Settings,
+    SqliteSettings,
+    TlsSettings,
+    load,
+)
 from twisted_tasks.wire.limits import Limits
 
 
@@ -173,3 +182,40 @@ def test_a_uri_and_a_host_from_both_sides() -> None:
     """It is an error too when one comes from the command line and the other from the environment."""
     with pytest.raises(ConfigError, match="--mongo-uri and MONGO_HOST cannot be given together"):
         settings(("mongo-uri", "mongodb://db"), MONGO_HOST="db")
+
+
+def test_http() -> None:
+    """A bare port is on the loopback address; anything else is an endpoint; nothing is off."""
+    assert settings().http is None
+    assert settings(("http", "9091")).http == "tcp:9091:interface=127.0.0.1"
+    assert settings(TASKS_HTTP="tcp:9091").http == "tcp:9091"
+    with pytest.raises(ConfigError, match="--http: 70000 is not within 0 to 65535"):
+        settings(("http", "70000"))
+
+
+def test_tls() -> None:
+    """The key is in the certificate's file unless another is named; nothing of TLS goes without a certificate."""
+    assert settings().tls is None
+    assert settings(("tls-cert", "both.pem")).tls == TlsSettings("both.pem", "both.pem", None)
+    whole = settings(("tls-cert", "c"), ("tls-client-ca", "ca"), TASKS_TLS_KEY="k")
+    assert whole.tls == TlsSettings("c", "k", "ca")
+    with pytest.raises(ConfigError, match="--tls-client-ca: it needs --tls-cert beside it"):
+        settings(("tls-client-ca", "ca"))
+    with pytest.raises(ConfigError, match=r"--tls-cert: .* write tcp: instead of ssl:"):
+        settings(("tls-cert", "c"), ("listen", "ssl:6001"))
+
+
+def test_workers() -> None:
+    """Workers are counted, or one for each processor."""
+    assert settings().workers == 1
+    assert settings(("workers", "auto")).workers == AUTO
+    for text in ("0", "many", "257"):
+        with pytest.raises(ConfigError, match="--workers: "):
+            settings(("workers", text))
+
+
+def test_a_delay_longer_than_the_whole_drain() -> None:
+    """The delay is part of the time to stop in, and has to leave some of it."""
+    assert settings(("drain-delay", "3")).drain_delay == 3.0
+    with pytest.raises(ConfigError, match="--drain-delay: it leaves nothing of the 2 s to stop in"):
+        settings(("drain-delay", "3"), ("drain-timeout", "2"))

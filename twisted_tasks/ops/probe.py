@@ -21,6 +21,7 @@ class Probe(Service):
     @param clock: what deadlines and pauses are told on.
     @param interval: seconds between two looks.
     @param timeout: seconds a look may take.
+    @param changed: called when what it found is another thing than before, with the sentence.
     """
 
     _log = Logger()
@@ -32,7 +33,9 @@ class Probe(Service):
         *,
         interval: float = 2.0,
         timeout: float = 2.0,
+        changed: Callable[[str], None] = lambda message: None,
     ) -> None:
+        self._changed = changed
         self._ping = ping
         self._clock = clock
         self._timeout = timeout
@@ -77,3 +80,4 @@ class Probe(Service):
             self._log.info("ready: {message}", message=message)
         else:
             self._log.warn("not ready: {message}", message=message)
+        self._changed(f"{'ready' if ok else 'not ready'}: {message}")

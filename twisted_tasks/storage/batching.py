@@ -18,7 +18,7 @@ What callers can rely on, besides what ITaskStore says:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from twisted.internet.defer import Deferred
@@ -133,6 +133,14 @@ class BatchingStore:
         self._removes = WriteQueue(store.remove, clock, limits, _size_of_question, lines)
         self._gets = ReadQueue(store.get, clock, limits, _size_of_question)
         self._finds = ReadQueue(store.find, clock, limits, _size_of_question)
+        self.queues: Mapping[str, Queue] = {
+            "add": self._adds,
+            "update": self._updates,
+            "remove": self._removes,
+            "get": self._gets,
+            "find": self._finds,
+        }
+        """By the operation's name."""
 
     def open(self) -> Deferred[None]:
         """See ITaskStore."""

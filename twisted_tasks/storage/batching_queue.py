@@ -48,13 +48,14 @@ class BatchLimits:
 class Call:
     """One item, and whom to tell what became of it."""
 
-    __slots__ = ("answer", "deadline", "item", "number")
+    __slots__ = ("answer", "arrived", "deadline", "item", "number")
 
-    def __init__(self, item: Any, deadline: float, number: int) -> None:
+    def __init__(self, item: Any, deadline: float, number: int, arrived: float) -> None:
         self.item = item
         self.deadline = deadline
         self.number = number
         """In order of arrival."""
+        self.arrived = arrived
         self.answer: Deferred[list[Any]] | None = Deferred()
         """None once it is answered, which may be before its batch is."""
 
@@ -84,6 +85,10 @@ class Queue:
         self._open: dict[Call, None] = {}  # not answered: ready, or in line, or on their way
         self._in_flight = 0  # batches
         self._pumping = False
+        self.waits = 0
+        """Calls that had to wait for others to come back, so far."""
+        self.waited = 0.0
+        """Seconds that these have waited, all together."""
         self._timer: IDelayedCall | None = None
         self._timer_at = inf
 
@@ -102,6 +107,11 @@ class Queue:
             self._in_flight += 1
             return self._ask(items, deadline).addBoth(self._back_alone, item)
         return self._enqueue(item, deadline)
+
+    @property
+    def open(self) -> int:
+        """How many calls are waiting, or on their way after they did."""
+        return len(self._open)
 
     def close(self) -> None:
         """Answer every call with StoreUnavailable. What the store still says is dropped."""
@@ -140,7 +150,7 @@ class Queue:
         return DeferredList(answers, consumeErrors=True).addCallback(_join)
 
     def _enqueue(self, item: Any, deadline: float) -> Deferred[list[Any]]:
-        call = Call(item, deadline, next(self._numbers))
+        call = Call(item, deadline, next(self._numbers), self._clock.seconds())
         self._open[call] = None
         if deadline < self._timer_at:
             self._set_timer(deadline)
@@ -229,6 +239,8 @@ class Queue:
             if call.deadline > deadline:
                 deadline = call.deadline
             batch.append(call)
+            self.waits += 1
+            self.waited += now - call.arrived
         return batch, deadline
 
     # Coming back.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
@@ -12,13 +13,16 @@ from twisted_tasks.storage.interface import ITaskStore
 from twisted_tasks.storage.mongo import MongoOptions, MongoStore
 from twisted_tasks.storage.sqlite import SqliteStore
 
+Wrap = Callable[[ITaskStore], ITaskStore]
 
-def make_store(settings: Settings, reactor: Any, clock: IReactorTime) -> ITaskStore:
+
+def make_store(settings: Settings, reactor: Any, clock: IReactorTime, wrap: Wrap = lambda store: store) -> ITaskStore:
     """Return the store the settings name, asked in batches where they say so. It is not opened.
 
+    @param wrap: given the store that is asked in batches; gives what is to be asked in its place.
     @raise ValueError: when the settings ask for what the store cannot do, in one sentence.
     """
-    store = make_plain_store(settings.store, reactor, clock)
+    store = wrap(make_plain_store(settings.store, reactor, clock))
     batches = settings.batches
     if batches.max_items == 1:
         return store

@@ -8,7 +8,7 @@ This module holds what is common to all connections; `connection.py` what one of
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -69,6 +69,10 @@ class ThriftServerFactory(ServerFactory):
     def connections(self) -> int:
         """How many connections are open."""
         return len(self._connections)
+
+    def __iter__(self) -> Iterator[ThriftConnection]:
+        """Iterate over the open connections."""
+        return iter(tuple(self._connections))
 
     def startFactory(self) -> None:
         """Take connections, also after a drain: a service may be started again."""

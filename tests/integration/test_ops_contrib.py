@@ -1,0 +1,89 @@
+"""That the dashboard and the alert rules ask for what there is."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.clients import OURS, thriftpy2_client
+from tests.daemon import Daemon
+from tests.integration.test_ops_http import get, http_of
+from tests.integration.test_ops_workers import all_ready
+
+ROOT = Path(__file__).parent.parent.parent
+DASHBOARD = json.loads((ROOT / "contrib/grafana/twisted-tasks.json").read_text())
+RULES = yaml.safe_load((ROOT / "contrib/prometheus/twisted-tasks.rules.yml").read_text())
+OPERATIONS = (ROOT / "docs/operations.md").read_text()
+
+_NAME = re.compile(r"\b(?:thrift|tasks|reactor|process|python)_[a-z_]+\b")
+_LABELS = re.compile(r"(\w+)(?:=~|!=|=)\"|by \(([^)]*)\)")
+
+
+def expressions() -> list[str]:
+    asked = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
+    return asked + [rule["expr"] for group in RULES["groups"] for rule in group["rules"]]
+
+
+def names(expression: str) -> set[str]:
+    """Return the metrics an expression names, without the labels it selects and groups by."""
+    return set(_NAME.findall(re.sub(r"\{[^}]*\}|by \([^)]*\)", "", expression)))
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What daemons of every kind export after some calls: one process, workers, MongoDB."""
+    text = ""
+    for options in (["--workers", "2"], ["--mongo-port", "1", "--timeout", "0.2"]):
+        with Daemon(tmp_path_factory.mktemp("daemon"), "--http", "0", *options) as daemon:
+            address = http_of(daemon)
+            if "--workers" in options:
+                all_ready(address)
+            with thriftpy2_client(daemon.port) as client:
+                client.check()
+                for call in (lambda client=client: client.all("me"), lambda client=client: client.all("")):
+                    try:
+                        call()
+                    except OURS.BaseException:
+                        continue
+            text += get(address, "/metrics")[1]
+            daemon.kill(signal.SIGTERM)
+    return text
+
+
+@pytest.mark.parametrize("expression", expressions())
+def test_every_name_there_is(expression: str, exported: str) -> None:
+    """Each expression names metrics, and only such as are exported."""
+    assert names(expression)
+    for name in names(expression):
+        base = re.sub(r"_(bucket|sum|count)$", "", name)
+        assert re.search(rf"^# TYPE ({name}|{base}) ", exported, re.MULTILINE), f"{name} is not exported"
+
+
+@pytest.mark.parametrize("expression", expressions())
+def test_every_label_there_is(expression: str, exported: str) -> None:
+    """Each expression selects and groups by labels of metrics that are exported, or by those Prometheus adds."""
+    for one, several in _LABELS.findall(expression):
+        for label in filter(None, [one, *re.split(r",\s*", several)]):
+            assert label in ("instance", "job") or f'{label}="' in exported, f"there is no label {label}"
+
+
+def test_rules() -> None:
+    """Each rule says what is wrong, what to do, and how urgent it is."""
+    for group in RULES["groups"]:
+        for rule in group["rules"]:
+            assert set(rule["annotations"]) == {"summary", "description"}
+            assert rule["labels"]["severity"] in ("warning", "critical")
+
+
+def test_every_metric_is_described(exported: str) -> None:
+    """docs/operations.md describes every metric of ours, and none that is not there."""
+    families: Any = re.findall(r"^# TYPE (\S+) ", exported, re.MULTILINE)
+    ours = {name for name in families if name.startswith(("thrift_", "tasks_", "reactor_"))}
+    described = set(re.findall(r"^\| `((?:thrift|tasks|reactor)_\w+)` \|", OPERATIONS, re.MULTILINE))
+    assert described == ours

@@ -1,0 +1,275 @@
+"""SIGTERM and SIGINT: what is answered, what is cut, how long it takes, and the exit status that tells of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import thriftpy2.rpc
+
+from tests.clients import OURS, thriftpy2_client
+from tests.daemon import TWISTD, Daemon, environment
+
+
+@contextmanager
+def writes_held_up(folder: Path) -> Iterator[sqlite3.Connection]:
+    """Hold the write lock of the daemon's file, so that calls that write stay in flight."""
+    connection = sqlite3.connect(folder / "tasks.sqlite3", isolation_level=None, check_same_thread=False)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+class InFlight:
+    """One add that another thread waits for."""
+
+    def __init__(self, port: int) -> None:
+        self.ended: Any = None
+        self._begun = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(port,))
+        self._thread.start()
+        assert self._begun.wait(60)
+        time.sleep(0.3)  # until the call has surely arrived; were it later, the test would fail, not pass
+
+    def _run(self, port: int) -> None:
+        try:
+            with thriftpy2_client(port) as client:
+                client.check()
+                self._begun.set()
+                self.ended = client.add("me", "tea", None)
+        except Exception as error:  # whatever the client makes of a connection that is cut
+            self.ended = error
+
+    def result(self) -> Any:
+        """Return what the call answered, or the exception it ended with."""
+        self._thread.join(60)
+        assert not self._thread.is_alive()
+        return self.ended
+
+
+def refused(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=10).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_that_leaves_nothing_undone(tmp_path: Path, number: int) -> None:
+    """Idle connections are closed, and the exit status is 0."""
+    with (
+        Daemon(tmp_path) as daemon,
+        socket.create_connection(("127.0.0.1", daemon.port), timeout=10) as idle,
+        thriftpy2_client(daemon.port) as client,
+    ):
+        client.add("me", "tea", None)
+        assert daemon.kill(number) == 0
+        assert idle.recv(1) == b""
+
+
+def test_calls_in_flight_are_answered(tmp_path: Path) -> None:
+    """A call that was taken before the signal is answered, though no new connection is taken meanwhile."""
+    with Daemon(tmp_path, "--drain-timeout", "50", "--timeout", "50") as daemon:
+        with writes_held_up(tmp_path) as lock:
+            call = InFlight(daemon.port)
+            assert daemon.process is not None
+            daemon.process.send_signal(signal.SIGTERM)
+            daemon.wait_for("stopping: 1 calls in flight, 1 connections")
+            assert refused(daemon.port)
+            assert daemon.process.poll() is None
+            lock.execute("COMMIT")
+            assert call.result().name == "tea"
+        assert daemon.process.wait(60) == 0
+
+
+def test_what_takes_too_long_is_cut(tmp_path: Path) -> None:
+    """After the drain timeout what is left is cut and logged, and the exit status is 1, whatever hangs."""
+    with Daemon(tmp_path, "--drain-timeout", "0.5", "--timeout", "300") as daemon, writes_held_up(tmp_path):
+        call = InFlight(daemon.port)
+        begin = time.monotonic()
+        assert daemon.kill(signal.SIGTERM) == 1
+        assert time.monotonic() - begin < 30  # it has 0.5 s and two of grace; the store alone would have taken 300
+        assert isinstance(call.result(), Exception)
+        daemon.logged("cut: 1 calls in flight, 1 connections")
+
+
+def test_a_client_that_does_not_read_is_cut(tmp_path: Path) -> None:
+    """A reply that its client does not take holds the stop up for no longer than the drain timeout."""
+    with Daemon(tmp_path, "--drain-timeout", "1", "--max-in-flight", "100000") as daemon:
+        with thriftpy2_client(daemon.port) as client:
+            for _ in range(50):
+                client.add("me", "x" * 4096, None)
+        frame = b"\x80\x01\x00\x01\x00\x00\x00\x03all\x00\x00\x00\x01\x0b\x00\x01\x00\x00\x00\x02me\x00"
+        with socket.create_connection(("127.0.0.1", daemon.port)) as deaf:
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            deaf.sendall(frame * 40)  # 200 KiB for each reply: more than sockets hold, less than the daemon cuts for
+            time.sleep(0.5)
+            assert daemon.kill(signal.SIGTERM) == 1
+
+
+def test_a_second_signal_cuts_at_once(tmp_path: Path) -> None:
+    """Whoever sends a second signal waits no longer."""
+    with Daemon(tmp_path, "--drain-timeout", "300", "--timeout", "300") as daemon, writes_held_up(tmp_path):
+        call = InFlight(daemon.port)
+        assert daemon.process is not None
+        daemon.process.send_signal(signal.SIGTERM)
+        daemon.wait_for("stopping: 1 calls in flight")
+        begin = time.monotonic()
+        assert daemon.kill(signal.SIGINT) == 1
+        assert time.monotonic() - begin < 30
+        assert isinstance(call.result(), Exception)
+        daemon.logged("cut: 1 calls in flight")
+
+
+def test_the_drain_delay(tmp_path: Path) -> None:
+    """During the drain delay check says not ready, and everybody is served, those who come anew too."""
+    with Daemon(tmp_path, "--drain-delay", "2", "--drain-timeout", "60") as daemon:
+        with thriftpy2_client(daemon.port) as client:
+            end = time.monotonic() + 60
+            while not client.check().ok:
+                assert time.monotonic() < end
+                time.sleep(0.02)
+            assert daemon.process is not None
+            daemon.process.send_signal(signal.SIGTERM)
+            daemon.wait_for("serving on for 2.0 s")
+            assert (client.check().ok, client.check().message) == (False, "the service is stopping")
+            with thriftpy2_client(daemon.port) as newcomer:
+                assert newcomer.add("me", "tea", None).name == "tea"
+        assert daemon.process.wait(60) == 0
+
+
+def test_a_cut_removes_the_pid_file(tmp_path: Path) -> None:
+    """A daemon in the background that has to be cut leaves no pid file that would keep the next one from starting."""
+    pidfile = tmp_path / "twistd.pid"
+    options = ["--listen", "unix:here", "--drain-timeout", "0.2", "--timeout", "300"]
+    subprocess.run(
+        [*TWISTD, "--pidfile", str(pidfile), "--logfile", "daemon.log", "tasks", *options],
+        cwd=tmp_path,
+        env=environment(),
+        timeout=60,
+        check=True,
+    )
+    pid = int(pidfile.read_text())
+    with writes_held_up(tmp_path), socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(tmp_path / "here"))
+        client.sendall(b"\x80\x01\x00\x01\x00\x00\x00\x03add\x00\x00\x00\x01\x0b\x00\x01\x00\x00\x00\x02me\x00")
+        time.sleep(0.3)
+        os.kill(pid, signal.SIGTERM)
+        end = time.monotonic() + 60
+        while pidfile.exists():
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
+
+class Adder(threading.Thread):
+    """Adds tasks, one after the other, as a careful client does.
+
+    It repeats a call on another connection when the one it used was closed before any reply: the service answers
+    every call it has taken, so that one was not taken. There is no key that would make repeating safe: a call that was
+    taken and not answered is there twice in the end.
+    """
+
+    def __init__(self, port: int, name: str, pause: float = 0.0) -> None:
+        super().__init__()
+        self.pause = pause
+        self.port = port
+        self.prefix = name
+        self.done: list[str] = []
+        self.failed: list[str] = []
+        self.repeated = 0
+        self.going = True
+
+    def run(self) -> None:
+        client = None
+        due = time.monotonic()
+        while self.going:
+            due += self.pause
+            time.sleep(max(0.0, due - time.monotonic()))
+            name = f"{self.prefix}/{len(self.done)}"
+            for _ in range(50):
+                try:
+                    if client is None:
+                        client = thriftpy2.rpc.make_client(OURS.Tasks, "127.0.0.1", self.port, timeout=60_000)
+                    self.done.append(client.add("me", name, None).name)
+                    break
+                except OURS.BaseException as error:
+                    self.failed.append(f"{error.code} {error.message}")
+                    break
+                except Exception:  # one of many that tell of a connection that was closed
+                    self.repeated += 1
+                    client = None
+            else:
+                self.failed.append("no connection lasted for one call")
+                return
+        if client is not None:
+            client.close()
+
+
+# Does what systemd does with a socket unit: hands the socket over as number 3, and says so.
+ACTIVATE = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="thrift")
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+def test_restarts_behind_a_shared_socket(tmp_path: Path) -> None:
+    """Restarts in a loop under load: no call fails, none that was taken is lost, none is done twice."""
+    options = ["--listen", "systemd:domain=INET:index=0", "--drain-timeout", "50"]
+    restarts = int(os.environ.get("TASKS_TEST_RESTARTS", "4"))
+    listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+    port = listener.getsockname()[1]
+
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-c", ACTIVATE, str(listener.fileno()), *TWISTD, "-n", "--pidfile=", "tasks", *options],
+            cwd=tmp_path,
+            env=environment(),
+            pass_fds=[listener.fileno()],
+            stdout=subprocess.DEVNULL,
+        )
+
+    adders = [Adder(port, str(number)) for number in range(4)]
+    process = start()
+    try:
+        for adder in adders:
+            adder.start()
+        for _ in range(restarts):
+            before = sum(len(adder.done) for adder in adders)
+            end = time.monotonic() + 60
+            while sum(len(adder.done) for adder in adders) < before + 100:
+                assert time.monotonic() < end
+                time.sleep(0.01)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 0
+            process = start()
+        for adder in adders:
+            adder.going = False
+        for adder in adders:
+            adder.join(60)
+        with thriftpy2_client(port) as client:
+            kept = sorted(task.name for task in client.all("me"))
+    finally:
+        for adder in adders:
+            adder.going = False
+        process.kill()
+        process.wait()
+        listener.close()
+    assert [adder.failed for adder in adders] == [[]] * 4
+    assert kept == sorted(name for adder in adders for name in adder.done)
+    assert sum(adder.repeated for adder in adders) >= 1

@@ -1,0 +1,143 @@
+"""TLS: who is served, what is refused, and that certificates change under open connections."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from thriftpy2.protocol.binary import TBinaryProtocol
+from thriftpy2.thrift import TClient
+from thriftpy2.transport import TSocket
+from thriftpy2.transport.buffered import TBufferedTransport
+
+from tests.certificates import Authority
+from tests.clients import OURS
+from tests.daemon import Daemon, run_tasks
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path, "authority")
+
+
+def trusting(authority: Authority, *own: Path) -> ssl.SSLContext:
+    """Return a client's context that trusts an authority, with a certificate of its own where one is given."""
+    context = ssl.create_default_context(cafile=str(authority.file))
+    if own:
+        context.load_cert_chain(*own)
+    return context
+
+
+@contextmanager
+def tls_client(port: int, context: ssl.SSLContext) -> Iterator[tuple[Any, ssl.SSLSocket]]:
+    """thriftpy2's client over Python's own TLS."""
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=60) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as secure,
+    ):
+        transport = TSocket()
+        transport.set_handle(secure)
+        yield TClient(OURS.Tasks, TBinaryProtocol(TBufferedTransport(transport))), secure
+
+
+def serial(secure: ssl.SSLSocket) -> int:
+    der = secure.getpeercert(binary_form=True)
+    assert der is not None
+    return x509.load_der_x509_certificate(der).serial_number
+
+
+def options(certificate: Path, key: Path, *more: str) -> list[str]:
+    return ["--tls-cert", str(certificate), "--tls-key", str(key), *more]
+
+
+def test_calls(tmp_path: Path, authority: Authority) -> None:
+    """Calls go over TLS, 1.2 and 1.3, and what is not TLS is not served."""
+    certificate, key, number = authority.sign_apart("server")
+    with Daemon(tmp_path, *options(certificate, key)) as daemon:
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            context = trusting(authority)
+            context.minimum_version = context.maximum_version = version
+            with tls_client(daemon.port, context) as (client, secure):
+                assert client.add("me", "tea", None).name == "tea"
+                assert serial(secure) == number
+        with socket.create_connection(("127.0.0.1", daemon.port), timeout=60) as plain:
+            plain.sendall(b"\x80\x01\x00\x01\x00\x00\x00\x05check\x00\x00\x00\x01\x00")
+            answer = plain.recv(100)
+            assert b"check" not in answer
+        assert daemon.kill(signal.SIGTERM) == 0
+
+
+def test_old_versions(tmp_path: Path, authority: Authority) -> None:
+    """TLS 1.1 is refused."""
+    certificate, key, _ = authority.sign_apart("server")
+    with Daemon(tmp_path, *options(certificate, key)) as daemon:
+        context = trusting(authority)
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")
+        with pytest.warns(DeprecationWarning, match="TLSv1_1"):
+            context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+        with pytest.raises(ssl.SSLError, match=r"(?i)alert protocol.version"), tls_client(daemon.port, context):
+            pass
+
+
+def test_clients_with_certificates(tmp_path: Path, authority: Authority) -> None:
+    """With a CA for clients, only those with a certificate of that CA are served."""
+    other = Authority(tmp_path, "other")
+    certificate, key, _ = authority.sign_apart("server")
+    clients = Authority(tmp_path, "clients")
+    with Daemon(tmp_path, *options(certificate, key, "--tls-client-ca", str(clients.file))) as daemon:
+        with tls_client(daemon.port, trusting(authority, *clients.sign_apart("known")[:2])) as (client, _):
+            assert client.add("me", "tea", None).name == "tea"
+        for context in (trusting(authority), trusting(authority, *other.sign_apart("stranger")[:2])):
+            # With TLS 1.3 a client hears that it was refused when it first reads.
+            with pytest.raises(Exception) as refused, tls_client(daemon.port, context) as (client, _):  # noqa: PT011
+                client.all("me")
+            assert isinstance(refused.value, ssl.SSLError | ConnectionError), refused.value
+
+
+def test_new_certificates(tmp_path: Path, authority: Authority) -> None:
+    """SIGHUP reads the files again: new connections get the new certificate, open ones go on."""
+    certificate, key, first = authority.sign_apart("server")
+    with Daemon(tmp_path, *options(certificate, key)) as daemon:
+        assert daemon.process is not None
+        with tls_client(daemon.port, trusting(authority)) as (early, secure):
+            assert early.all("me") == []
+            assert serial(secure) == first
+            _, _, second = authority.sign_apart("server")
+            daemon.process.send_signal(signal.SIGHUP)
+            daemon.wait_for("the files of TLS were read again")
+            with tls_client(daemon.port, trusting(authority)) as (late, secure):
+                assert serial(secure) == second
+                late.add("me", "tea", None)
+            assert len(early.all("me")) == 1
+            certificate.write_text("nothing")
+            daemon.process.send_signal(signal.SIGHUP)
+            daemon.wait_for("TLS goes on with the files as they were: .*server.crt has no certificate")
+            with tls_client(daemon.port, trusting(authority)) as (latest, secure):
+                assert serial(secure) == second
+                assert len(latest.all("me")) == 1
+
+
+def test_wrong_files(tmp_path: Path, authority: Authority) -> None:
+    """A file that is missing or of another kind, or another certificate's key: one line, exit status 1."""
+    certificate, key, _ = authority.sign_apart("server")
+    _, another, _ = authority.sign_apart("another")
+    for given, complaint in (
+        ((certificate, tmp_path / "none"), "none has no private key"),
+        ((tmp_path / "none", key), "none has no certificate"),
+        ((key, key), "server.key has no certificate"),
+        ((certificate, another), "is not that of the certificate"),
+        ((certificate, key, "--tls-client-ca", str(key)), "server.key has no certificate"),
+    ):
+        ended = run_tasks(tmp_path, "--port", "0", *options(*given))
+        output = ended.stdout + ended.stderr
+        assert ended.returncode == 1
+        (line,) = [line for line in output.splitlines() if "twistd tasks: cannot speak TLS: " in line]
+        assert complaint in line
+        assert "Traceback" not in output

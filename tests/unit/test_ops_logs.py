@@ -1,0 +1,97 @@
+"""How log events look."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from typing import Any
+
+import pytest
+from twisted.logger import FileLogObserver, Logger, LogLevel, capturedLogs
+
+from twisted_tasks.ops.logs import _FromLogging, format_json, from_level
+
+
+def lines(emit: Any, level: str = "debug") -> list[dict[str, Any]]:
+    """Return what is written, as JSON, of what `emit` does with a logger."""
+    out = io.StringIO()
+    observer = from_level(FileLogObserver(out, format_json), level)  # type: ignore[arg-type]
+    emit(Logger(namespace="some.where", observer=observer))
+    return [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+def test_fields() -> None:
+    """An event is one object on one line: time, level, namespace, message, and its fields."""
+    (line,) = lines(lambda log: log.warn("retrying in {delay} s\nor so", delay=1.5, peer=b"\xff", none=None))
+    assert line.pop("time").endswith("+00:00")
+    assert line == {
+        "level": "warn",
+        "namespace": "some.where",
+        "message": "retrying in 1.5 s\nor so",
+        "delay": 1.5,
+        "peer": "b'\\xff'",
+        "none": None,
+    }
+
+
+def test_what_json_has_not() -> None:
+    """What JSON cannot say, or nobody can, is text, and the line is JSON still."""
+
+    class Unspeakable:
+        def __str__(self) -> str:
+            raise ValueError("no words")
+
+    (line,) = lines(lambda log: log.info("{a} {b}", a=float("nan"), b=Unspeakable()))
+    assert line["a"] == "nan"
+    assert "no words" in line["b"]
+
+
+def test_a_traceback() -> None:
+    """A failure has its traceback."""
+
+    def fail(log: Logger) -> None:
+        try:
+            raise KeyError("gone")
+        except KeyError:
+            log.failure("it broke")
+
+    (line,) = lines(fail)
+    assert (line["level"], line["message"]) == ("critical", "it broke")
+    assert "KeyError: 'gone'" in line["traceback"]
+
+
+def test_levels() -> None:
+    """What is below the level is left out."""
+
+    def all_levels(log: Logger) -> None:
+        for level in LogLevel.iterconstants():
+            log.emit(level, "here")
+
+    assert [line["level"] for line in lines(all_levels, "warn")] == ["warn", "error", "critical"]
+
+
+@pytest.mark.parametrize(
+    ("level", "name"), [(10, "debug"), (20, "info"), (30, "warn"), (40, "error"), (50, "critical")]
+)
+def test_stdlib(level: int, name: str) -> None:
+    """What libraries log with Python's own logging arrives, under its name and at its level."""
+    logger = logging.Logger("a.library")
+    logger.addHandler(_FromLogging())
+    with capturedLogs() as events:
+        logger.log(level, "%s {of} %d", "two", 2)
+    (event,) = events
+    assert (event["log_namespace"], event["log_level"].name) == ("a.library", name)
+    assert json.loads(format_json(event))["message"] == "two {of} 2"
+
+
+def test_a_traceback_of_stdlib() -> None:
+    """An exception logged with Python's own logging has its traceback."""
+    logger = logging.Logger("a.library")
+    logger.addHandler(_FromLogging())
+    with capturedLogs() as events:
+        try:
+            raise KeyError("gone")
+        except KeyError:
+            logger.exception("it broke")
+    assert "KeyError: 'gone'" in json.loads(format_json(events[0]))["traceback"]

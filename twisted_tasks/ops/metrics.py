@@ -1,0 +1,137 @@
+"""Counts and times that cost next to nothing to keep, and are put into Prometheus' form only when somebody asks.
+
+A histogram of prometheus_client takes a lock and walks its buckets for every observation; this one is an index into a
+list. Everything here is used from the reactor's thread alone.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+LATENCY = tuple(0.0001 * 2.5**step for step in range(14))
+"""Upper bounds in seconds, 100 us to 14.9 s: those of baseplate.py and baseplate.go."""
+
+SIZES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+"""Upper bounds of how many items a batch holds."""
+
+
+class Histogram:
+    """How many values fell between which bounds.
+
+    @param bounds: the upper bounds, ascending; each belongs to its bucket, and one more bucket has what is above.
+    """
+
+    __slots__ = ("bounds", "counts", "sum")
+
+    def __init__(self, bounds: Sequence[float] = LATENCY) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.sum = 0.0
+
+    def observe(self, value: float) -> None:
+        """Count a value in."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.sum += value
+
+    @property
+    def count(self) -> int:
+        """How many values there were."""
+        return sum(self.counts)
+
+    def add(self, other: Histogram) -> None:
+        """Count in what another histogram of the same bounds has."""
+        self.counts = [one + two for one, two in zip(self.counts, other.counts, strict=True)]
+        self.sum += other.sum
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Return (upper bound, values up to it) as Prometheus wants them: each bucket with all below it."""
+        total, buckets = 0, []
+        for bound, count in zip((*(f"{bound:.9g}" for bound in self.bounds), "+Inf"), self.counts, strict=True):
+            total += count
+            buckets.append((bound, float(total)))
+        return buckets
+
+
+def histogram(name: str, help: str, label: str, series: Mapping[str, Histogram]) -> HistogramMetricFamily:
+    """Return a family of histograms that differ in one label."""
+    family = HistogramMetricFamily(name, help, labels=[label])
+    for value, each in series.items():
+        family.add_metric([value], each.buckets(), each.sum)
+    return family
+
+
+def counter(name: str, help: str, labels: Sequence[str], series: Mapping[tuple[str, ...], float]) -> Metric:
+    """Return a family of counters by the values of their labels."""
+    family = CounterMetricFamily(name, help, labels=labels)
+    for values, count in series.items():
+        family.add_metric(values, count)
+    return family
+
+
+def gauge(name: str, help: str, labels: Sequence[str], series: Mapping[tuple[str, ...], float]) -> Metric:
+    """Return a family of gauges by the values of their labels."""
+    family = GaugeMetricFamily(name, help, labels=labels)
+    for values, count in series.items():
+        family.add_metric(values, count)
+    return family
+
+
+class Pulled(Collector):
+    """A collector that asks a function for its families when Prometheus asks."""
+
+    def __init__(self, families: Callable[[], Iterable[Metric]]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the families."""
+        return self._families()
+
+
+class CallMetrics:
+    """Calls by method and outcome: how many, how long.
+
+    @param methods: the names there are; a call of any other name is counted as of "unknown", since clients make the
+        others up.
+    """
+
+    def __init__(self, methods: Iterable[str]) -> None:
+        self._methods = frozenset(methods)
+        self._series: dict[str, dict[str, Histogram]] = {}
+
+    def ended_with(self, exception: str) -> dict[str, Histogram]:
+        """Return the histograms, by method, of calls that end with this type of exception ("" for none).
+
+        Who counts a call looks its method up there, and asks `new` when it is not there: that is all it may cost.
+        """
+        return self._series.setdefault(exception, {})
+
+    def new(self, series: dict[str, Histogram], method: str) -> Histogram:
+        """Return the histogram for a method that is not in `series`: its own, or the one of those unknown."""
+        return series.setdefault(method if method in self._methods else "unknown", Histogram())
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the families, named as baseplate.py names them."""
+        requests = CounterMetricFamily(
+            "thrift_server_requests",
+            "Calls that have ended.",
+            labels=["thrift_method", "thrift_success", "thrift_exception_type"],
+        )
+        latency = HistogramMetricFamily(
+            "thrift_server_latency_seconds",
+            "Seconds from a call's arrival to when its reply is known.",
+            labels=["thrift_method", "thrift_success"],
+        )
+        merged: dict[tuple[str, str], Histogram] = {}
+        for exception, series in self._series.items():
+            success = "false" if exception else "true"
+            for method, timed in series.items():
+                requests.add_metric([method, success, exception], timed.count)
+                merged.setdefault((method, success), Histogram()).add(timed)
+        for labels, timed in merged.items():
+            latency.add_metric(labels, timed.buckets(), timed.sum)
+        yield requests
+        yield latency
