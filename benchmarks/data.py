@@ -15,7 +15,7 @@ from benchmarks import frames
 from benchmarks.frames import Call
 from twisted_tasks.model import Position, Task, to_milliseconds, write_cursor
 from twisted_tasks.storage.mongo_documents import INDEX, INDEX_NAME, to_document
-from twisted_tasks.storage.sqlite import prepare
+from twisted_tasks.storage.sqlite_schema import prepare
 
 DATABASE = "tasks-db"
 USERS = 512

@@ -7,17 +7,23 @@ application's others.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from twisted.application.service import IService
+from twisted.internet import task
+from twisted.internet.defer import Deferred
 from twisted.python import usage
 
 from twisted_tasks import config
-from twisted_tasks.assembly import assemble, make_endpoints
-from twisted_tasks.ops.daemon import Daemon
+from twisted_tasks.assembly import assemble, make_endpoints, make_tls
+from twisted_tasks.ops.clock import MonotonicClock
+from twisted_tasks.ops.daemon import Daemon, StartError
 from twisted_tasks.ops.notify import Notifier, NullNotifier
 from twisted_tasks.process import for_twistd
+from twisted_tasks.storage.interface import IStoreCheck, StoreMisconfigured
+from twisted_tasks.storage.open import make_plain_store
 
 
 def _help(setting: config.Setting) -> str:
@@ -30,6 +36,9 @@ class Options(usage.Options):
     synopsis = "[options]"
     longdesc = "Stores and manages to-do tasks for other services, over Apache Thrift."
     optParameters = [[row.option, None, None, _help(row)] for row in config.SETTINGS if not row.repeatable]
+    optFlags = [
+        ["check-config", None, "Check the settings, and whether the store works with them; end with status 0 or 1."],
+    ]
     settings: config.Settings
     typed: Sequence[str] = ()
     """The options as they came: workers are given the same."""
@@ -55,6 +64,8 @@ class Options(usage.Options):
             super().parseOptions(options)
         except usage.UsageError as error:
             raise SystemExit(f"twistd tasks: {error}") from error
+        if self["check-config"]:
+            check_config(self.settings)
 
     def postOptions(self) -> None:
         """Check the options, alone and against each other."""
@@ -62,6 +73,29 @@ class Options(usage.Options):
             self.settings = config.load(self, os.environ)
         except config.ConfigError as error:
             raise usage.UsageError(str(error)) from error
+
+
+def check_config(settings: config.Settings) -> NoReturn:
+    """Try the settings out and end the process, without serving anybody and without changing anything.
+
+    One line on standard output and status 0 when the daemon could start and use its store; otherwise one on standard
+    error that names the cause, and status 1.
+    """
+    from twisted.internet import reactor
+
+    async def check(reactor: Any) -> None:
+        clock = MonotonicClock(reactor)
+        try:
+            make_service(settings, reactor)
+            if (tls := make_tls(settings.tls)) is not None:
+                tls.privilegedStartService()  # reads the files
+            store = IStoreCheck(make_plain_store(settings.store, reactor, clock))
+            found = await store.check(clock.seconds() + settings.timeout)
+        except (ValueError, StoreMisconfigured, StartError) as error:
+            raise SystemExit(f"twistd tasks: {error}") from error
+        sys.stdout.write(f"the settings are in order; {found}\n")
+
+    task.react(lambda reactor: Deferred.fromCoroutine(check(reactor)), (), reactor)
 
 
 def make_service(settings: config.Settings, reactor: Any, notifier: Notifier | None = None) -> Daemon:

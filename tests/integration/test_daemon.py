@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 import thriftpy2.rpc
+from pymongo import MongoClient
 
 from tests.clients import OURS, thriftpy2_client
 from tests.daemon import TWISTD, Daemon, environment, run_tasks
+from tests.mongod import Mongod
 
 
 def free_port() -> int:
@@ -73,6 +75,44 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
         assert f"cannot listen on tcp:{daemon.port}" in line
         with thriftpy2_client(daemon.port) as client:
             assert client.all("me") == []
+
+
+def test_check_config(tmp_path: Path) -> None:
+    """--check-config tries the settings out, changes nothing, and says what it found."""
+    ended = run_tasks(tmp_path, "--check-config")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == (
+        "the settings are in order; the SQLite file tasks.sqlite3 is not there yet, and will be made\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+    with Daemon(tmp_path) as daemon:
+        busy = run_tasks(tmp_path, "--check-config", "--port", str(daemon.port))
+    assert busy.stdout == "the settings are in order; the SQLite file tasks.sqlite3 works; it has version 1\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--port", "x"], "--port: 'x' is not a whole number"),
+        (["--sqlite", "/nowhere/at/all"], "its folder is not there, or cannot be written"),
+        (["--tls-cert", "/nowhere.pem"], "/nowhere.pem has no certificate in PEM form"),
+        (["--mongo-port", "1", "--timeout", "1"], "MongoDB cannot be used: "),
+        (["--mongo-uri", "mongodb://db/?nonsense=1"], "nonsense"),
+    ],
+)
+def test_check_config_finds(tmp_path: Path, options: list[str], expected: str) -> None:
+    """What would keep the daemon from its work is one line, and status 1."""
+    assert expected in complaint(run_tasks(tmp_path, "--check-config", *options))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.mongod
+def test_check_config_with_mongodb(tmp_path: Path, shared_mongod: Mongod) -> None:
+    """With MongoDB it logs in and says which server is the primary."""
+    ended = run_tasks(tmp_path, "--check-config", "--mongo-uri", shared_mongod.uri, "--mongo-db", "never-made")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "works; tasks are in the database never-made" in ended.stdout
+    assert "never-made" not in MongoClient(shared_mongod.uri).list_database_names()
 
 
 def test_help(tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ from twisted.logger import LogLevel, capturedLogs
 from twisted_tasks.model import DeadlineExceeded, ListQuery, StoreUnavailable, Task
 from twisted_tasks.ops.clock import MonotonicClock
 from twisted_tasks.storage.interface import StoreMisconfigured
-from twisted_tasks.storage.sqlite import SqliteStore, prepare
+from twisted_tasks.storage.sqlite import SqliteStore
+from twisted_tasks.storage.sqlite_schema import prepare
 
 CLOCK = MonotonicClock(reactor)
 
@@ -79,6 +80,7 @@ async def test_a_database_of_something_else(tmp_path: Path) -> None:
         connection.execute("CREATE TABLE notes (text)")
     assert "it is the database of another application" in await why_not(path)
     assert sqlite3.connect(path).execute("SELECT name FROM sqlite_schema").fetchall() == [("notes",)]
+    assert sqlite3.connect(path).execute("PRAGMA journal_mode").fetchone() == ("delete",)
 
 
 @pytest_twisted.ensureDeferred
@@ -107,12 +109,15 @@ def test_a_step_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mo
     connection = sqlite3.connect(tmp_path / "tasks.sqlite3", isolation_level=None)
     prepare(connection)
     step = "CREATE TABLE labels (text);\nINSERT INTO nowhere VALUES (1);\n"
-    monkeypatch.setattr("twisted_tasks.storage.sqlite._steps", lambda: [(1, ""), (2, step)])
+    steps = "twisted_tasks.storage.sqlite_schema._steps"
+    monkeypatch.setattr(steps, lambda: [(1, ""), (2, step)])
     with pytest.raises(sqlite3.OperationalError):
         prepare(connection)
     assert connection.execute("PRAGMA user_version").fetchone() == (1,)
     assert connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'labels'").fetchone() == (0,)
-    monkeypatch.setattr("twisted_tasks.storage.sqlite._steps", lambda: [(1, ""), (2, "CREATE TABLE labels (text);\n")])
+    monkeypatch.setattr(
+        "twisted_tasks.storage.sqlite_schema._steps", lambda: [(1, ""), (2, "CREATE TABLE labels (text);\n")]
+    )
     prepare(connection)
     assert connection.execute("PRAGMA user_version").fetchone() == (2,)
     connection.close()

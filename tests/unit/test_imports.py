@@ -20,7 +20,7 @@ ALLOWED = {
     "wire": {"wire"},
     "ops": {"ops"},
     "storage.interface": {"model"},
-    "storage.sqlite": {"storage.interface", "model"},
+    "storage.sqlite": {"storage.interface", "model", "storage.sqlite"},
     "storage.memory": {"storage.interface", "model"},
     "storage.mongo": {"storage.interface", "model", "storage.mongo"},
     "storage.batching": {"storage.interface", "model", "storage.batching"},

@@ -82,3 +82,14 @@ class ITaskScan(Interface):
 
         Fewer than `limit` are the last ones. Fails as an operation of ITaskStore does.
         """
+
+
+class IStoreCheck(Interface):
+    """A store that an operator can have looked at without starting anything."""
+
+    def check(deadline: float) -> Deferred[str]:
+        """Look whether the store could be used as it is set up, change nothing, and say in a sentence what is there.
+
+        Called in the place of `open`, on a store that is not used afterwards. Fails with StoreMisconfigured, with the
+        cause, whether or not waiting could mend it.
+        """

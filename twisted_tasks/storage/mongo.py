@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from twisted_tasks.model import ListQuery, Task, TaskChange, TaskRef
-from twisted_tasks.storage.interface import ITaskScan, ITaskStore, Outcome, StoreMisconfigured
+from twisted_tasks.storage.interface import IStoreCheck, ITaskScan, ITaskStore, Outcome, StoreMisconfigured
 from twisted_tasks.storage.mongo_backoff import Jitter
 from twisted_tasks.storage.mongo_client import Client, State
 from twisted_tasks.storage.mongo_operations import Operations, task_error
@@ -41,7 +41,7 @@ _CHUNK = 500
 _NOT_ALLOWED = frozenset({UNAUTHORIZED, 79, 100})
 
 
-@implementer(ITaskStore, ITaskScan)
+@implementer(ITaskStore, ITaskScan, IStoreCheck)
 class MongoStore:
     """An `ITaskStore` in MongoDB.
 
@@ -131,16 +131,19 @@ class MongoStore:
         """Return how the connections are, for metrics."""
         return self._client.state()
 
-    async def check(self, deadline: float) -> str:
-        """Connect, log in, try whether we may write, and return what was found, in one sentence.
+    def check(self, deadline: float) -> Deferred[str]:
+        """See IStoreCheck. Logs in, and goes as far as a write that changes nothing."""
+        return Deferred.fromCoroutine(self._check(deadline))
 
-        @raise StoreMisconfigured: it does not work; the sentence says why. `open` must have been called.
-        """
+    async def _check(self, deadline: float) -> str:
+        self._upkeep.start_client(self._reactor, self._resolver)
         try:
             await self._operations.ping(deadline)
         except MongoError as error:
             raise StoreMisconfigured(self._explain(error)) from None
-        primary = self._client.topology.primary
+        finally:
+            primary = self._client.topology.primary
+            self.close()
         return f"MongoDB at {primary} works; tasks are in the database {self._config.database}"
 
     async def _open(self) -> None:

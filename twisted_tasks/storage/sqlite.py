@@ -7,10 +7,8 @@ the writer nor hold it up. `synchronous=FULL` makes every commit reach the disk 
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Callable, Sequence
-from importlib import resources
 from typing import Any, Protocol, TypeVar
 
 from twisted.enterprise import adbapi
@@ -31,13 +29,11 @@ from twisted_tasks.model import (
     from_milliseconds,
     to_milliseconds,
 )
-from twisted_tasks.storage.interface import ITaskScan, ITaskStore, Outcome, StoreMisconfigured
+from twisted_tasks.storage.interface import IStoreCheck, ITaskScan, ITaskStore, Outcome, StoreMisconfigured
+from twisted_tasks.storage.sqlite_schema import inspect, prepare
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
-
-# "TASK" in ASCII: what `file` and PRAGMA application_id know our files by.
-APPLICATION_ID = 0x5441534B
 
 _READERS = 2
 """Reading threads. SQLite reads from memory most of the time, and Python runs one thread at once anyway: a second one
@@ -117,60 +113,7 @@ def _scan(cursor: _Cursor, item: tuple[str | None, int]) -> list[Task]:
     return [_task(row) for row in cursor.fetchall()]
 
 
-def _steps() -> list[tuple[int, str]]:
-    """Return the schema's steps as (version it leads to, SQL), in order."""
-    files = resources.files("twisted_tasks.storage").joinpath("schema").iterdir()
-    found = [(re.fullmatch(r"(\d{4})_.*\.sql", file.name), file) for file in files]
-    return sorted((int(match[1]), file.read_text("utf-8")) for match, file in found if match)
-
-
-def prepare(connection: sqlite3.Connection) -> None:
-    """Bring the database to the schema's newest version; do nothing when it is there.
-
-    Raises StoreMisconfigured when the database is another application's or of a newer version of ours.
-    `connection` must be in autocommit mode (`isolation_level=None`).
-    """
-    connection.execute("PRAGMA journal_mode = WAL")
-    # From here to COMMIT nobody else can upgrade the file; a second process that starts at once finds it done.
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        version = _version(connection)
-        for target, sql in _steps():
-            if target > version:
-                for statement in _statements(sql):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {target}")
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    if application != APPLICATION_ID and (application or version or tables):
-        raise StoreMisconfigured("it is the database of another application")
-    newest = _steps()[-1][0]
-    if version > newest:
-        raise StoreMisconfigured(f"it has version {version}, and this release knows versions up to {newest}")
-    return int(version)
-
-
-def _statements(sql: str) -> list[str]:
-    """Split a script, since `executescript` would commit the transaction around it."""
-    statements, pending = [], ""
-    for line in sql.splitlines(keepends=True):
-        pending += line
-        if sqlite3.complete_statement(pending):
-            statements.append(pending)
-            pending = ""
-    return statements
-
-
-@implementer(ITaskStore, ITaskScan)
+@implementer(ITaskStore, ITaskScan, IStoreCheck)
 class SqliteStore:
     """An `ITaskStore` in one SQLite file.
 
@@ -203,6 +146,13 @@ class SqliteStore:
         self._reader = self._pool(_READERS)
         self._log.info("tasks are kept in the SQLite file {path}", path=self._path)
         return succeed(None)
+
+    def check(self, deadline: float) -> Deferred[str]:
+        """See IStoreCheck."""
+        try:
+            return succeed(inspect(self._path))
+        except (StoreMisconfigured, sqlite3.Error) as error:
+            return fail(StoreMisconfigured(f"cannot use {self._path} as the task store: {error}"))
 
     def close(self) -> Deferred[None]:
         """See ITaskStore. Waits for the statements that are running."""
