@@ -198,7 +198,7 @@ async def test_srv_that_is_not_there_yet(shared_mongod: Mongod, names: Names) ->
     with pytest.raises(StoreUnavailable):
         await store.add([new_task()], soon(0.3))
     with pytest.raises(StoreMisconfigured, match=r"SRV|TXT"):
-        await store.check(soon(0.3))
+        await named(names, "mongodb+srv://db.localhost/?tls=false").check(soon(0.3))
     names.silent = False
     names.services[b"_mongodb._tcp.db.localhost"] = [("one.db.localhost", shared_mongod.port)]
     await until(CLOCK, lambda: store.state().ready)
