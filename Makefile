@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SETUP := setup.cfg setup.py pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help run test unit lint types check image-check thrift clean
+.PHONY: help run test unit lint types check image-check bench bench-quick thrift clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -28,6 +28,12 @@ types: $(VENV)/.lint  ## types
 	$(BIN)/mypy
 
 check: lint types test  ## what CI runs
+
+bench: $(VENV)/.bench  ## compare with other servers, on a quiet machine: a quarter of an hour, benchmarks/results.md
+	$(BIN)/python -m benchmarks
+
+bench-quick: $(VENV)/.bench  ## the main ratios, in two minutes
+	$(BIN)/python -m benchmarks --quick
 
 # Not part of check: needs Docker and an image (docker build -t twisted-tasks .); docs/docker.md says how else.
 DOCKER ?= docker
@@ -61,6 +67,10 @@ $(VENV)/.run: $(SETUP) | $(VENV)/bin/python
 
 $(VENV)/.test: $(SETUP) | $(VENV)/bin/python
 	$(BIN)/pip install --quiet $(EDITABLE) '.[cli,test]'
+	touch $@
+
+$(VENV)/.bench: $(SETUP) | $(VENV)/bin/python
+	$(BIN)/pip install --quiet $(EDITABLE) '.[test,bench]'
 	touch $@
 
 $(VENV)/.lint: $(SETUP) | $(VENV)/bin/python

@@ -83,6 +83,7 @@ class Mongod:
         self.port = free_port()
         self.args = list(args)
         self.client_args = client_args or {}
+        self.unix_socket = False
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -108,7 +109,12 @@ class Mongod:
         data.mkdir(parents=True, exist_ok=True)
         command = [str(program()), "--dbpath", str(data), "--port", str(self.port), "--bind_ip", "127.0.0.1,::1"]
         command += ["--ipv6", "--wiredTigerCacheSizeGB", "0.25", "--logpath", str(self.directory / "log")]
-        command += ["--logappend", "--nounixsocket", "--setParameter", "enableTestCommands=1"]
+        command += [
+            "--logappend",
+            *([] if self.unix_socket else ["--nounixsocket"]),
+            "--setParameter",
+            "enableTestCommands=1",
+        ]
         command += ["--setParameter", "diagnosticDataCollectionEnabled=false", *self.args]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
         if wait:

@@ -28,6 +28,7 @@ class Line:
     @ivar swallow: drop everything, and say nothing: a black hole.
     @ivar hang_up: reset the connection instead of passing anything on.
     @ivar cut_after: when this many bytes have been passed on in all, reset the connection they went through, once.
+    @ivar tap: called with all bytes that arrive.
     @ivar passed: bytes passed on so far, through all connections.
     """
 
@@ -37,6 +38,7 @@ class Line:
         self.swallow = False
         self.hang_up = False
         self.cut_after: int | None = None
+        self.tap: Callable[[bytes], object] = len
         self.passed = 0
 
 
@@ -162,6 +164,7 @@ class _Pair:
             self._pass(data, self._server, self._proxy.to_server)
 
     def _pass(self, data: bytes, to: _Side, line: Line) -> None:
+        line.tap(data)
         if line.swallow:
             return
         pieces = [data[at : at + line.dribble] for at in range(0, len(data), line.dribble)] if line.dribble else [data]

@@ -29,7 +29,7 @@ def authority(tmp_path: Path) -> Authority:
 
 def trusting(authority: Authority, *own: Path) -> ssl.SSLContext:
     """Return a client's context that trusts an authority, with a certificate of its own where one is given."""
-    context = ssl.create_default_context(cafile=str(authority.path))
+    context = ssl.create_default_context(cafile=str(authority.file))
     if own:
         context.load_cert_chain(*own)
     return context
@@ -59,7 +59,7 @@ def options(certificate: Path, key: Path, *more: str) -> list[str]:
 
 def test_calls(tmp_path: Path, authority: Authority) -> None:
     """Calls go over TLS, 1.2 and 1.3, and what is not TLS is not served."""
-    certificate, key, number = authority.sign("server")
+    certificate, key, number = authority.sign_apart("server")
     with Daemon(tmp_path, *options(certificate, key)) as daemon:
         for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
             context = trusting(authority)
@@ -76,7 +76,7 @@ def test_calls(tmp_path: Path, authority: Authority) -> None:
 
 def test_old_versions(tmp_path: Path, authority: Authority) -> None:
     """TLS 1.1 is refused."""
-    certificate, key, _ = authority.sign("server")
+    certificate, key, _ = authority.sign_apart("server")
     with Daemon(tmp_path, *options(certificate, key)) as daemon:
         context = trusting(authority)
         context.set_ciphers("DEFAULT:@SECLEVEL=0")
@@ -89,12 +89,12 @@ def test_old_versions(tmp_path: Path, authority: Authority) -> None:
 def test_clients_with_certificates(tmp_path: Path, authority: Authority) -> None:
     """With a CA for clients, only those with a certificate of that CA are served."""
     other = Authority(tmp_path, "other")
-    certificate, key, _ = authority.sign("server")
+    certificate, key, _ = authority.sign_apart("server")
     clients = Authority(tmp_path, "clients")
-    with Daemon(tmp_path, *options(certificate, key, "--tls-client-ca", str(clients.path))) as daemon:
-        with tls_client(daemon.port, trusting(authority, *clients.sign("known")[:2])) as (client, _):
+    with Daemon(tmp_path, *options(certificate, key, "--tls-client-ca", str(clients.file))) as daemon:
+        with tls_client(daemon.port, trusting(authority, *clients.sign_apart("known")[:2])) as (client, _):
             assert client.add("me", "tea", None).name == "tea"
-        for context in (trusting(authority), trusting(authority, *other.sign("stranger")[:2])):
+        for context in (trusting(authority), trusting(authority, *other.sign_apart("stranger")[:2])):
             # With TLS 1.3 a client hears that it was refused when it first reads.
             with pytest.raises(Exception) as refused, tls_client(daemon.port, context) as (client, _):  # noqa: PT011
                 client.all("me")
@@ -103,13 +103,13 @@ def test_clients_with_certificates(tmp_path: Path, authority: Authority) -> None
 
 def test_new_certificates(tmp_path: Path, authority: Authority) -> None:
     """SIGHUP reads the files again: new connections get the new certificate, open ones go on."""
-    certificate, key, first = authority.sign("server")
+    certificate, key, first = authority.sign_apart("server")
     with Daemon(tmp_path, *options(certificate, key)) as daemon:
         assert daemon.process is not None
         with tls_client(daemon.port, trusting(authority)) as (early, secure):
             assert early.all("me") == []
             assert serial(secure) == first
-            _, _, second = authority.sign("server")
+            _, _, second = authority.sign_apart("server")
             daemon.process.send_signal(signal.SIGHUP)
             daemon.wait_for("the files of TLS were read again")
             with tls_client(daemon.port, trusting(authority)) as (late, secure):
@@ -126,8 +126,8 @@ def test_new_certificates(tmp_path: Path, authority: Authority) -> None:
 
 def test_wrong_files(tmp_path: Path, authority: Authority) -> None:
     """A file that is missing or of another kind, or another certificate's key: one line, exit status 1."""
-    certificate, key, _ = authority.sign("server")
-    _, another, _ = authority.sign("another")
+    certificate, key, _ = authority.sign_apart("server")
+    _, another, _ = authority.sign_apart("another")
     for given, complaint in (
         ((certificate, tmp_path / "none"), "none has no private key"),
         ((tmp_path / "none", key), "none has no certificate"),

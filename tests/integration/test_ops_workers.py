@@ -228,10 +228,10 @@ def test_systemd_hears_of_one(tmp_path: Path) -> None:
 def test_new_certificates(tmp_path: Path) -> None:
     """SIGHUP reaches every worker."""
     authority = Authority(tmp_path, "authority")
-    certificate, key, _ = authority.sign("server")
+    certificate, key, _ = authority.sign_apart("server")
     with Daemon(tmp_path, *options(certificate, key, "--workers", "2", "--http", "0")) as daemon:
         all_ready(http_of(daemon))
-        _, _, second = authority.sign("server")
+        _, _, second = authority.sign_apart("server")
         assert daemon.process is not None
         daemon.process.send_signal(signal.SIGHUP)
         for number in (1, 2):

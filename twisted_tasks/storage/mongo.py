@@ -10,28 +10,25 @@ import random
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, succeed
+from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
-from twisted.names.client import Resolver
 from zope.interface import implementer
 
 from twisted_tasks.model import ListQuery, Task, TaskChange, TaskRef
-from twisted_tasks.storage import mongo_documents as documents
 from twisted_tasks.storage.interface import ITaskScan, ITaskStore, Outcome, StoreMisconfigured
-from twisted_tasks.storage.mongo_backoff import Backoff, Jitter, sleep
+from twisted_tasks.storage.mongo_backoff import Jitter
 from twisted_tasks.storage.mongo_client import Client, State
 from twisted_tasks.storage.mongo_operations import Operations, task_error
-from twisted_tasks.storage.mongo_pool import BACKOFF_FIRST, BACKOFF_LONGEST
+from twisted_tasks.storage.mongo_options import MongoOptions
 from twisted_tasks.storage.mongo_reply import (
     UNAUTHORIZED,
     CommandFailed,
     Misconfigured,
     MongoError,
 )
-from twisted_tasks.storage.mongo_srv import find_servers
 from twisted_tasks.storage.mongo_tls import EndpointMaker
-from twisted_tasks.storage.mongo_uri import MongoOptions, read_options
+from twisted_tasks.storage.mongo_upkeep import Causes, Upkeep
+from twisted_tasks.storage.mongo_uri import read_options
 
 __all__ = ["MongoOptions", "MongoStore"]
 
@@ -40,14 +37,6 @@ _Item = TypeVar("_Item")
 
 _CHUNK = 500
 """Items in one command: with names of 4,096 characters of four bytes, well within the 16 MiB of one document."""
-_INDEX_SECONDS = 24 * 3600.0
-"""How long the making of an index may take: a large collection's takes hours."""
-_INDEX_RETRY_LONGEST = 60.0
-_SRV_SECONDS = 60.0
-"""Pause between two looks at SRV records: what their specification asks for at least."""
-_QUIET_SECONDS = 60.0
-"""A cause of failing calls is logged again when it is still there so much later."""
-_MOST_CAUSES = 100
 # Unauthorized, UnknownReplWriteConcern, UnsatisfiableWriteConcern: waiting mends none of these.
 _NOT_ALLOWED = frozenset({UNAUTHORIZED, 79, 100})
 
@@ -64,8 +53,6 @@ class MongoStore:
     @raise ValueError: the options ask for what cannot be done, in one sentence. Nothing is opened before `open`.
     """
 
-    _log = Logger()
-
     def __init__(
         self,
         options: MongoOptions,
@@ -77,13 +64,12 @@ class MongoStore:
         self._config = read_options(options)
         self._reactor = reactor
         self._clock = clock
-        self._jitter = jitter
         self._resolver = resolver
         endpoints = EndpointMaker(reactor, self._config.tls, self._config.connect_timeout)
         self._client = Client(self._config, endpoints, clock, jitter)
-        self._causes = _Causes(clock)
+        self._causes = Causes(clock)
         self._operations = Operations(self._client, self._causes.note)
-        self._tasks: set[Deferred[None]] = set()
+        self._upkeep = Upkeep(self._client, self._causes, clock, jitter)
         self._closed = False
 
     @property
@@ -101,9 +87,7 @@ class MongoStore:
         """See ITaskStore."""
         self._closed = True
         self._client.close()
-        for task in list(self._tasks):
-            # Not at once: one of them may be the caller.
-            self._clock.callLater(0, task.cancel)
+        self._upkeep.stop()
         return succeed(None)
 
     def ping(self, deadline: float) -> Deferred[None]:
@@ -160,16 +144,13 @@ class MongoStore:
         return f"MongoDB at {primary} works; tasks are in the database {self._config.database}"
 
     async def _open(self) -> None:
-        if self._config.srv is None:
-            self._client.start()
-        else:
-            self._in_background(self._find_servers())
+        self._upkeep.start_client(self._reactor, self._resolver)
         await self._client.settled
         if isinstance(self._client.pool.trouble, Misconfigured):
             trouble = str(self._client.pool.trouble)
             self.close()
             raise StoreMisconfigured(trouble)
-        if self._client.pool.ready:
+        if self._client.pool.checkout.ready:
             try:
                 await self._ping(self._clock.seconds() + self._config.connect_timeout)
             except StoreMisconfigured:
@@ -178,7 +159,7 @@ class MongoStore:
             except MongoError as error:
                 self._causes.note(error)
         if not self._closed:
-            self._in_background(self._keep_indexing())
+            self._upkeep.start_index()
 
     async def _ping(self, deadline: float) -> None:
         try:
@@ -190,6 +171,8 @@ class MongoStore:
 
     def _explain(self, error: MongoError) -> str:
         """Return why the database cannot be used, for the operator."""
+        if isinstance(error, Misconfigured):
+            return str(error)
         if isinstance(error, CommandFailed):
             if error.code == UNAUTHORIZED:
                 who = self._config.credentials.username if self._config.credentials else None
@@ -198,76 +181,6 @@ class MongoStore:
             return f"MongoDB refuses to work: {error.message}"
         silence = "; ".join(f"{address}: {why}" for address, why in self._client.topology.silence.items())
         return f"MongoDB cannot be used: {error}" + (f" ({silence})" if silence and silence not in str(error) else "")
-
-    def _in_background(self, flow: Coroutine[Any, Any, None]) -> None:
-        task = Deferred.fromCoroutine(flow)
-        self._tasks.add(task)
-
-        def over(result: Any) -> Any:
-            self._tasks.discard(task)
-            return result
-
-        task.addBoth(over)
-        task.addErrback(lambda failure: failure.trap(CancelledError))
-        task.addErrback(lambda failure: self._log.failure("work on MongoDB in the background failed", failure))
-
-    # What mongodb+srv stands for.
-
-    async def _find_servers(self) -> None:
-        """Look the servers up, start with them, and look again whenever there is no connection for a while."""
-        resolver = self._resolver or Resolver(resolv="/etc/resolv.conf", reactor=self._reactor)
-        backoff = Backoff(BACKOFF_FIRST, BACKOFF_LONGEST, self._jitter)
-        started = False
-        while True:
-            try:
-                found = await find_servers(self._config, resolver)
-            except MongoError as error:
-                self._causes.note(error)
-                self._client.pool.no_servers(error)
-                await sleep(self._clock, backoff.failed())
-                continue
-            backoff.worked()
-            if not started:
-                self._client.start(found)
-                started = True
-            else:
-                self._client.topology.look_at(found.seeds)
-            await sleep(self._clock, _SRV_SECONDS)
-            while self._client.pool.ready:
-                await sleep(self._clock, _SRV_SECONDS)
-
-    # The index.
-
-    async def _keep_indexing(self) -> None:
-        """Make the index, on a connection of its own, and try again until that has worked or never will."""
-        backoff = Backoff(1.0, _INDEX_RETRY_LONGEST, self._jitter)
-        while True:
-            try:
-                await self._make_index()
-                return
-            except CommandFailed as error:
-                if not error.passing:
-                    # Everything works without it, only slower.
-                    self._log.warn("the index of tasks cannot be made: {error}", error=f"{error}: {error.message}")
-                    return
-            except Misconfigured as error:
-                self._log.warn("the index of tasks cannot be made: {error}", error=str(error))
-                return
-            except MongoError as error:
-                self._log.debug("the index of tasks is not made yet: {error}", error=str(error))
-            await sleep(self._clock, backoff.failed())
-
-    async def _make_index(self) -> None:
-        # The connection is busy until the index is there, so it is none of the pool's.
-        connection = await self._client.dial_primary()
-        try:
-            command = documents.create_index(replicated="setName" in connection.hello)
-            deadline = self._clock.seconds() + _INDEX_SECONDS
-            reply = await connection.run(self._config.database, command, deadline)
-        finally:
-            connection.close()
-        if reply.get("numIndexesAfter") != reply.get("numIndexesBefore"):
-            self._log.info("made the index of tasks in {database}", database=self._config.database)
 
     # Running operations.
 
@@ -313,27 +226,6 @@ class MongoStore:
             if not self._closed:
                 self._causes.note(error)
             raise task_error(error) from None
-
-
-class _Causes:
-    """Logs why calls fail, once for each cause, and again when it is still so much later."""
-
-    _log = Logger()
-
-    def __init__(self, clock: IReactorTime) -> None:
-        self._clock = clock
-        self._logged: dict[str, float] = {}
-
-    def note(self, error: MongoError) -> None:
-        """Take note of why a call failed."""
-        cause = f"{type(error).__name__}: {error}"
-        now = self._clock.seconds()
-        if now - self._logged.get(cause, -_QUIET_SECONDS) < _QUIET_SECONDS:
-            return
-        if len(self._logged) >= _MOST_CAUSES:  # texts of networks and servers: however many, memory stays flat
-            self._logged.clear()
-        self._logged[cause] = now
-        self._log.warn("calls fail for want of MongoDB: {cause}", cause=cause)
 
 
 def _chunks(indexes: Sequence[int]) -> list[Sequence[int]]:

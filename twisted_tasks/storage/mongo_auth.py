@@ -16,8 +16,8 @@ from typing import Any
 from bson import Binary
 from pymongo.saslprep import saslprep
 
+from twisted_tasks.storage.mongo_options import Credentials
 from twisted_tasks.storage.mongo_reply import CommandFailed, LoginFailed
-from twisted_tasks.storage.mongo_uri import Credentials
 
 _Run = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 """Sends a command to a database; brings the reply, or raises CommandFailed when it says that it failed."""
@@ -134,7 +134,7 @@ class Scram:
         """Return the client's last message, which proves that it knows the password."""
         try:
             parts = _parts(challenge)
-            nonce, salt, iterations = parts["r"], b64decode(parts["s"]), int(parts["i"])
+            nonce, salt, iterations = parts["r"], b64decode(parts["s"], validate=True), int(parts["i"])
         except (KeyError, ValueError):
             raise LoginFailed("MongoDB's answer to a login is no SCRAM challenge") from None
         if not nonce.startswith(self._nonce) or not _MIN_ITERATIONS <= iterations <= _MAX_ITERATIONS:

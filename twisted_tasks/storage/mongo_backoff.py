@@ -8,6 +8,10 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
+BACKOFF_FIRST = 0.1
+BACKOFF_LONGEST = 5.0
+"""Seconds between two attempts to connect to the same server: at first, and at most."""
+
 Jitter = Callable[[], float]
 """Gives a number from 0 up to 1, another one each time (`random.random`)."""
 

@@ -17,11 +17,13 @@ from twisted.internet.interfaces import IReactorTime
 
 from twisted_tasks.storage.mongo_auth import Login
 from twisted_tasks.storage.mongo_backoff import Backoff, Jitter, sleep
-from twisted_tasks.storage.mongo_connection import Connection, Dialer, Endpoints
+from twisted_tasks.storage.mongo_checkout import anew
+from twisted_tasks.storage.mongo_connection import Connection
+from twisted_tasks.storage.mongo_dialer import Dialer, Endpoints
+from twisted_tasks.storage.mongo_options import Address, MongoConfig
 from twisted_tasks.storage.mongo_pool import Pool
 from twisted_tasks.storage.mongo_reply import CommandFailed, ConnectionLost, MongoError, NotConnected, TimedOut
 from twisted_tasks.storage.mongo_topology import Topology
-from twisted_tasks.storage.mongo_uri import Address, MongoConfig
 
 _T = TypeVar("_T")
 
@@ -125,9 +127,9 @@ class Client:
         pool, primary = self.pool, self.topology.primary
         return State(
             None if primary is None else str(primary),
-            len(pool.ready),
-            pool.in_flight,
-            pool.waiting,
+            len(pool.checkout.ready),
+            pool.checkout.in_flight,
+            pool.checkout.waiting,
             pool.opened,
             self.retries,
             self.timeouts,
@@ -153,7 +155,7 @@ class Client:
         backoff: Backoff | None = None
         last: MongoError | None = None
         while True:
-            connection = self.pool.choose()
+            connection = self.pool.checkout.choose()
             if connection is None:
                 connection = await self._wait(deadline, last)
             try:
@@ -171,7 +173,7 @@ class Client:
                 self.timeouts += 1
                 raise
             finally:
-                self.pool.serve()
+                self.pool.checkout.serve()
             backoff = backoff or Backoff(_RETRY_FIRST, _RETRY_LONGEST, self._jitter)
             await self._rest(backoff.failed(), deadline, last)
             self.retries += 1
@@ -183,7 +185,9 @@ class Client:
             return await self.pool.wait(deadline)
         except NotConnected:
             if last is not None:
-                raise last from None  # something was sent, so the caller must not be told that nothing was
+                raise last from None  # something was sent, so nobody must be told that nothing was
+            if self.pool.trouble is not None:
+                raise anew(self.pool.trouble) from None  # why there was none says more
             raise
 
     async def _rest(self, seconds: float, deadline: float, last: MongoError) -> None:

@@ -7,38 +7,37 @@ the handshake (`hello`, login) that has to be over before anybody uses it. What 
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Mapping
-from importlib.metadata import version
-from typing import Any, Protocol
+from typing import Any
 
 import bson
 from bson.codec_options import CodecOptions, DatetimeConversion
 from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
-from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IAddress, IReactorTime, IStreamClientEndpoint, ITCPTransport
-from twisted.internet.protocol import Factory
+from twisted.internet.error import ConnectionDone, ConnectionRefusedError, DNSLookupError, TimeoutError
+from twisted.internet.error import ConnectionLost as ConnectionLostError
+from twisted.internet.interfaces import IReactorTime, ITCPTransport
 from twisted.python.failure import Failure
 from txmongo.protocol import MongoProtocol, Msg
 
-from twisted_tasks.storage.mongo_auth import Login
 from twisted_tasks.storage.mongo_reply import (
-    CommandFailed,
     ConnectionLost,
-    Misconfigured,
     MongoError,
-    NotConnected,
     TimedOut,
     check,
 )
-from twisted_tasks.storage.mongo_uri import Address
 
 # Dates as plain numbers: half the cost of datetimes, and no date there is fails to decode.
 _CODEC: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)
 
-_OLDEST_WIRE_VERSION = 9  # MongoDB 4.4
-_COMMAND_NOT_FOUND = 59
+_WORDS: dict[type[Exception], str] = {
+    DeferredTimeoutError: "no answer in time",
+    TimeoutError: "no answer in time",
+    ConnectionRefusedError: "the connection was refused",
+    DNSLookupError: "its name cannot be looked up",
+    ConnectionDone: "the server closed the connection",
+    ConnectionLostError: "the connection was lost",
+}
 STALLED_SECONDS = 0.1
 """A connection that owes a reply for so long gets no new command while there is another one: a server works on the
 commands of a connection one after the other, so whatever is behind a slow one waits as well."""
@@ -163,108 +162,14 @@ class Connection(MongoProtocol):
             return Failure(ConnectionLost("the server's reply makes no sense"))
 
 
-class _Connections(Factory):
-    """Makes Connections for an endpoint."""
-
-    noisy = False
-
-    def __init__(self, clock: IReactorTime) -> None:
-        self._clock = clock
-
-    def buildProtocol(self, addr: IAddress | None) -> Connection:
-        """See IProtocolFactory."""
-        connection = Connection(self._clock)
-        connection.factory = self
-        return connection
-
-    def setInstance(self, instance: object = None, reason: object = None) -> None:
-        """What txmongo's protocol calls when it ends; Connection tells whom it concerns by itself."""
-
-
-class Endpoints(Protocol):
-    """Makes the endpoint by which to reach an address."""
-
-    def __call__(self, address: Address) -> IStreamClientEndpoint: ...
-
-
-class Dialer:
-    """Makes connections that are ready to be used.
-
-    @param endpoints: how to reach an address.
-    @param login: whom to log in as, or None.
-    @param app_name: what the servers' logs are to call us.
-    @param timeout: seconds that all of it may take, from the name's look-up to the login.
-    """
-
-    def __init__(
-        self, endpoints: Endpoints, clock: IReactorTime, login: Login | None, app_name: str, timeout: float
-    ) -> None:
-        self.timeout = timeout
-        self._endpoints = endpoints
-        self._clock = clock
-        self._login = login
-        client = {
-            "application": {"name": app_name},
-            "driver": {"name": "txmongo", "version": version("txmongo")},
-            "os": {"type": platform.system()},
-        }
-        self._hello = {"hello": 1, "client": client}
-
-    async def dial(self, address: Address, login: bool) -> Connection:
-        """Connect, say hello, and log in if asked to (and if there is anybody to log in as).
-
-        @raise MongoError: it did not work; Misconfigured when it never will.
-        """
-        deadline = self._clock.seconds() + self.timeout
-        connection = await self._connect(address, deadline)
-        try:
-            await self._shake_hands(connection, login, deadline)
-        except BaseException:
-            connection.abort("the handshake failed")
-            raise
-        return connection
-
-    async def _connect(self, address: Address, deadline: float) -> Connection:
-        connecting = self._endpoints(address).connect(_Connections(self._clock))
-        connecting.addTimeout(max(0.0, deadline - self._clock.seconds()), self._clock)
-        try:
-            connection: Connection = await connecting  # type: ignore[assignment]  # the factory makes no others
-        except CancelledError:
-            raise
-        except Exception as error:
-            raise NotConnected(describe(Failure(error))) from None
-        return connection
-
-    async def _shake_hands(self, connection: Connection, login: bool, deadline: float) -> None:
-        hello = dict(self._hello)
-        negotiate = self._login.negotiate if login and self._login is not None else None
-        if negotiate is not None:
-            hello["saslSupportedMechs"] = negotiate
-        try:
-            connection.hello = await connection.run("admin", hello, deadline)
-        except CommandFailed as error:
-            if error.code == _COMMAND_NOT_FOUND:
-                raise Misconfigured("the MongoDB server is older than 4.4") from None
-            raise
-        if connection.wire_version < _OLDEST_WIRE_VERSION:
-            raise Misconfigured("the MongoDB server is older than 4.4")
-        if login and self._login is not None:
-
-            async def run(database: str, command: dict[str, Any]) -> dict[str, Any]:
-                return await connection.run(database, command, deadline)
-
-            await self._login.login(run, connection.hello)
-
-
 def describe(failure: Failure) -> str:
     """Return why a connection failed or ended, as part of a sentence."""
     error = failure.value
     if isinstance(error, MongoError):
         return str(error)
-    if isinstance(error, DeferredTimeoutError):
-        return "no answer in time"
-    if isinstance(error, ConnectionDone):
-        return "the server closed the connection"
+    for kind, words in _WORDS.items():
+        if isinstance(error, kind):
+            return words
     module = type(error).__module__
     if module.startswith("OpenSSL"):
         # A list of (library, function, reason); an empty one is a connection that ended within TLS.

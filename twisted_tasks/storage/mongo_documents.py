@@ -119,11 +119,12 @@ def find_ids(ids: Sequence[str]) -> dict[str, Any]:
 def find_after(task_id: str | None, limit: int) -> dict[str, Any]:
     """Return the command that finds the tasks of all users that follow one in the order of ids; None: from the first.
 
-    Only ids of the kind that tasks have are compared with one, so other documents are left out.
+    Documents that are no task of anybody are left out: their id, or their userId, is of another kind.
     """
-    wanted = {"$gte": ObjectId("0" * 24)} if task_id is None else {"$gt": ObjectId(task_id)}
+    ids = {"$gte": ObjectId("0" * 24)} if task_id is None else {"$gt": ObjectId(task_id)}
     batch = min(BATCH_SIZE, limit)
-    return {"find": COLLECTION, "filter": {"_id": wanted}, "sort": {"_id": 1}, "limit": limit, "batchSize": batch}
+    wanted = {"_id": ids, "userId": {"$type": "string"}}
+    return {"find": COLLECTION, "filter": wanted, "sort": {"_id": 1}, "limit": limit, "batchSize": batch}
 
 
 def find_users(users: Sequence[str]) -> dict[str, Any]:

@@ -1,28 +1,22 @@
-"""Connections to the primary, and who gets which.
-
-The pool is kept full while the primary answers. A caller gets a ready connection with the least in flight, at once if
-there is one (`choose`) and else when there is one, or not at all by its deadline (`wait`): waiting ends nothing but
-the waiting.
-"""
+"""Connections to the primary. The pool is kept full while the primary answers; `mongo_checkout` gives them out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from twisted_tasks.storage.mongo_backoff import Backoff, Jitter, sleep
-from twisted_tasks.storage.mongo_connection import Connection, Dialer
+from twisted_tasks.storage.mongo_backoff import BACKOFF_FIRST, BACKOFF_LONGEST, Backoff, Jitter, sleep
+from twisted_tasks.storage.mongo_checkout import Checkout, anew
+from twisted_tasks.storage.mongo_connection import Connection
+from twisted_tasks.storage.mongo_dialer import Dialer
+from twisted_tasks.storage.mongo_options import Address
 from twisted_tasks.storage.mongo_reply import Misconfigured, MongoError, NotConnected
-from twisted_tasks.storage.mongo_topology import BACKOFF_FIRST, BACKOFF_LONGEST, Listener
-from twisted_tasks.storage.mongo_uri import Address
+from twisted_tasks.storage.mongo_topology import Listener
 
-MAX_IN_FLIGHT = 4
-"""Commands in flight on one connection. Enough to keep a server busy while a reply travels; more would only wait
-behind each other there, where they cannot be given to another connection."""
 MAX_OPENING = 2
 """Connections being made at once: each costs the server a login, and a primary just elected has other things to do."""
 _SHORT_LIFE = 1.0
@@ -37,7 +31,7 @@ class Pool(Listener):
     @param size: how many.
     @param heard: told what a server answers to `hello` (`Topology.heard`).
 
-    @ivar ready: connections that can be given out.
+    @ivar checkout: gives them out.
     @ivar opened: connections made so far.
     @ivar trouble: why there is no connection, or None while there is one.
     @ivar settled: fires when the first attempt to reach the primary has ended, whichever way.
@@ -46,7 +40,7 @@ class Pool(Listener):
     _log = Logger()
 
     def __init__(self, size: int, dialer: Dialer, clock: IReactorTime, jitter: Jitter, heard: Heard) -> None:
-        self.ready: list[Connection] = []
+        self.checkout = Checkout(clock)
         self.opened = 0
         self.trouble: MongoError | None = NotConnected("no MongoDB server has answered yet")
         self.settled: Deferred[None] = Deferred()
@@ -59,67 +53,34 @@ class Pool(Listener):
         self._generation = 0  # counts targets: what was begun for an earlier one is of no more use
         self._silent = False
         self._complained = False
-        self._opening = 0
-        self._suspects = 0
+        self._opening = 0  # being made for this target
+        self._suspects = 0  # being asked whether their server is primary
         self._resting: Deferred[None] | None = None
         self._tasks: set[Deferred[None]] = set()
-        self._waiters: dict[Deferred[Connection], None] = {}  # a dict for its order and its cheap removal
-
-    @property
-    def in_flight(self) -> int:
-        """Commands sent whose replies have not come."""
-        return sum(connection.inflight() for connection in self.ready)
-
-    @property
-    def waiting(self) -> int:
-        """Callers that wait for a connection."""
-        return len(self._waiters)
-
-    def choose(self) -> Connection | None:
-        """Return the ready connection with the least in flight, or None when all are busy or there is none."""
-        if self._waiters:
-            return None  # they were here first
-        return self._best()
 
     def wait(self, deadline: float) -> Deferred[Connection]:
         """Return a connection as soon as there is one.
 
         Fails with NotConnected at the deadline, and with Misconfigured as soon as it is known that waiting is vain.
         """
-        if not self.ready and isinstance(self.trouble, Misconfigured):
-            return fail(self.trouble)
-        waiter: Deferred[Connection] = Deferred(self._forget_waiter)
-        self._waiters[waiter] = None
-        timer = self._clock.callLater(max(0.0, deadline - self._clock.seconds()), self._give_up, waiter)
-        self.serve()
-
-        def stop(result: Any) -> Any:
-            if timer.active():
-                timer.cancel()
-            return result
-
-        return waiter.addBoth(stop)
-
-    def serve(self) -> None:
-        """Give connections to those who wait. To be called whenever a reply has come."""
-        while self._waiters and (connection := self._best()) is not None:
-            waiter = next(iter(self._waiters))
-            del self._waiters[waiter]
-            waiter.callback(connection)
+        if isinstance(self.trouble, Misconfigured):
+            return fail(anew(self.trouble))
+        return self.checkout.wait(deadline)
 
     def suspect(self, connection: Connection) -> None:
         """Take a connection out of use until its server has been asked again whether it is primary."""
-        if connection in self.ready:
-            self.ready.remove(connection)
+        if connection in self.checkout.ready and self._target is not None:
+            self.checkout.ready.remove(connection)
             self._suspects += 1
-            self._run(self._verify(connection, self._target, self._generation))
+            self._start(self._verify(connection, self._target, self._generation))
 
     def close(self, reason: str) -> None:
         """End every connection, and every attempt to make one; whoever waits fails with NotConnected."""
         self._retarget(None)
-        self._refuse_waiters(NotConnected(reason))
+        self.checkout.refuse(NotConnected(reason))
         self._settle()
         for task in list(self._tasks):
+            # Not at once: it may be one of them that led here.
             self._clock.callLater(0, task.cancel)
 
     # What the topology says.
@@ -137,22 +98,12 @@ class Pool(Listener):
         """See Listener."""
         if self._silent:
             self._silent = False
-            self._backoff.worked()
-            self._rested(None)
+            self._rested(None)  # now is the time; but the pauses go on growing if that does not work either
 
-    def hopeless(self, error: Misconfigured) -> None:
-        """See Listener."""
-        if not self.ready:
-            self.trouble = error
-            self._refuse_waiters(error)
-            self._settle()
-
-    def no_servers(self, error: MongoError) -> None:
-        """Take in that it cannot be found out which servers there are."""
-        if isinstance(error, Misconfigured):
-            self.hopeless(error)
-        elif not self.ready:
-            self.trouble = error
+    def hopeless(self, error: MongoError) -> None:
+        """See Listener. Also for not being able to find out which servers there are."""
+        if not self.checkout.ready:
+            self._in_trouble(error)
             self._settle()
 
     def first_round_over(self) -> None:
@@ -160,46 +111,17 @@ class Pool(Listener):
         if self._target is None:
             self._settle()
 
-    def _settle(self) -> None:
-        if not self.settled.called:
-            self.settled.callback(None)
-
-    # Giving out.
-
-    def _best(self) -> Connection | None:
-        best, least = None, MAX_IN_FLIGHT
-        now = self._clock.seconds()
-        for connection in self.ready:
-            in_flight = connection.inflight()
-            if in_flight == 0:
-                return connection
-            if in_flight < least and not connection.stalled(now):
-                best, least = connection, in_flight
-        return best
-
-    def _give_up(self, waiter: Deferred[Connection]) -> None:
-        self._waiters.pop(waiter, None)
-        waiter.errback(NotConnected(str(self.trouble or "every connection is busy")))
-
-    def _forget_waiter(self, waiter: Deferred[Connection]) -> None:
-        self._waiters.pop(waiter, None)
-
-    def _refuse_waiters(self, error: MongoError) -> None:
-        waiters, self._waiters = self._waiters, {}
-        for waiter in waiters:
-            waiter.errback(error)
-
     # Keeping full.
 
     def _retarget(self, address: Address | None) -> None:
         self._target = address
         self._generation += 1
-        self._silent = False
+        self._silent = self._complained = False
         self._opening = self._suspects = 0
         self._backoff.worked()
         self._stop_resting()
         self.trouble = NotConnected("MongoDB has no primary" if address is None else f"connecting to {address}")
-        connections, self.ready = self.ready, []
+        connections, self.checkout.ready = self.checkout.ready, []
         for connection in connections:
             # Its commands fail and are repeated elsewhere; whoever sent them would otherwise wait for a server that is
             # frozen or on its own.
@@ -211,68 +133,92 @@ class Pool(Listener):
             and not self._silent
             and self._resting is None
             and self._opening < MAX_OPENING
-            and len(self.ready) + self._suspects + self._opening < self._size
+            and len(self.checkout.ready) + self._suspects + self._opening < self._size
         ):
             self._opening += 1
-            self._run(self._open(self._target, self._generation))
+            self._start(self._open(self._target, self._generation))
 
     async def _open(self, target: Address, generation: int) -> None:
         began = self._clock.seconds()
         try:
             connection = await self._dialer.dial(target, login=True)
-        except MongoError as error:
+        except CancelledError:
+            raise
+        except Exception as error:
             if generation == self._generation:
                 self._opening -= 1
-                self._failed(error)
+                self._failed(_known(error, self._log))
             return
-        if generation != self._generation:
+        if generation == self._generation:
+            self._opening -= 1
+            self._heard(target, connection.hello)
+        if generation != self._generation:  # it is not primary, or not any more
             connection.close()
-            return
-        self._opening -= 1
-        self._heard(target, connection.hello)
-        if generation != self._generation:  # it is not primary any more
-            connection.close()
-            return
-        if connection.ended is not None:
+        elif connection.ended is not None:
             self._failed(NotConnected(connection.ended))
-            return
-        self.opened += 1
-        connection.on_end(lambda ended: self._ended(ended, began))
-        self._adopt(connection)
+        else:
+            self.opened += 1
+            connection.on_end(lambda ended: self._ended(ended, began))
+            self._adopt(connection)
+
+    async def _verify(self, connection: Connection, target: Address, generation: int) -> None:
+        hello = None
+        try:
+            hello = await connection.run("admin", {"hello": 1}, self._clock.seconds() + self._dialer.timeout)
+        except CancelledError:
+            raise
+        except Exception as error:
+            connection.abort(f"it could not be asked: {_known(error, self._log)}")
+        if generation == self._generation:
+            self._suspects -= 1
+            if hello is not None:
+                self._heard(target, hello)
+        if generation == self._generation and connection.ended is None:
+            self._adopt(connection)
+        else:
+            connection.abort("another MongoDB server is primary")
+            self._fill()
 
     def _adopt(self, connection: Connection) -> None:
-        self.ready.append(connection)
+        self.checkout.ready.append(connection)
         self.trouble = None
         self._settle()
         if self._complained:
             self._complained = False
             self._log.info("connected to the MongoDB primary {address}", address=str(self._target))
         self._fill()
-        self.serve()
+        self.checkout.serve()
 
     def _failed(self, error: MongoError) -> None:
-        if not self.ready:
+        if not self.checkout.ready:
             if not self._complained or str(self.trouble) != str(error):
                 self._complained = True
                 where = str(self._target)
                 self._log.warn("cannot use the MongoDB primary {address}: {error}", address=where, error=str(error))
-            self.trouble = error
-            if isinstance(error, Misconfigured):
-                self._refuse_waiters(error)
+            self._in_trouble(error)
         self._settle()
         self._rest()
 
     def _ended(self, connection: Connection, began: float) -> None:
-        if connection not in self.ready:
+        if connection not in self.checkout.ready:
             return
-        self.ready.remove(connection)
-        if not self.ready:
+        self.checkout.ready.remove(connection)
+        if not self.checkout.ready:
             self.trouble = NotConnected(str(connection.ended))
         if self._clock.seconds() - began < _SHORT_LIFE:
             self._rest()
         else:
             self._backoff.worked()
             self._fill()
+
+    def _in_trouble(self, error: MongoError) -> None:
+        self.trouble = error
+        if isinstance(error, Misconfigured):
+            self.checkout.refuse(error)
+
+    def _settle(self) -> None:
+        if not self.settled.called:
+            self.settled.callback(None)
 
     def _rest(self) -> None:
         if self._resting is None:
@@ -288,32 +234,20 @@ class Pool(Listener):
         if resting is not None:
             resting.cancel()
 
-    async def _verify(self, connection: Connection, target: Address | None, generation: int) -> None:
-        try:
-            hello = await connection.run("admin", {"hello": 1}, self._clock.seconds() + self._dialer.timeout)
-        except MongoError as error:
-            connection.abort(f"it could not be verified: {error}")
-            hello = None
-        if generation != self._generation or target is None:
-            connection.abort("another MongoDB server is primary")
-            return
-        self._suspects -= 1
-        if hello is not None:
-            self._heard(target, hello)
-        if generation != self._generation or connection.ended is not None:
-            connection.abort("another MongoDB server is primary")
-            self._fill()
-        else:
-            self._adopt(connection)
-
-    def _run(self, flow: Any) -> None:
-        task: Deferred[None] = Deferred.fromCoroutine(flow)
+    def _start(self, flow: Coroutine[Any, Any, None]) -> None:
+        task = Deferred.fromCoroutine(flow)
         self._tasks.add(task)
 
         def over(result: Any) -> Any:
             self._tasks.discard(task)
             return result
 
-        task.addBoth(over)
-        task.addErrback(lambda failure: failure.trap(CancelledError))
-        task.addErrback(lambda failure: self._log.failure("keeping MongoDB connections failed", failure))
+        task.addBoth(over).addErrback(lambda failure: failure.trap(CancelledError))
+
+
+def _known(error: Exception, log: Logger) -> MongoError:
+    """Return an error as one of MongoDB's; what is none is a bug of ours, and must not wear the pool down."""
+    if isinstance(error, MongoError):
+        return error
+    log.failure("connecting to MongoDB failed")
+    return MongoError(f"{type(error).__name__}: {error}")

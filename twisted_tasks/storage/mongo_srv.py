@@ -9,15 +9,15 @@ import random
 from dataclasses import replace
 from typing import Any
 
-from twisted.internet.error import ConnectError
+from twisted.internet.defer import CancelledError
 from twisted.names import dns
-from twisted.names.error import AuthoritativeDomainError, DNSNameError, DNSQueryTimeoutError, DomainError, ResolverError
+from twisted.names.error import DNSNameError
 
+from twisted_tasks.storage.mongo_options import Address, MongoConfig, SrvName
 from twisted_tasks.storage.mongo_reply import Misconfigured, NotConnected
-from twisted_tasks.storage.mongo_uri import Address, MongoConfig, SrvName, with_text_record
+from twisted_tasks.storage.mongo_uri import with_text_record
 
 _TIMEOUTS = (1, 2, 2)  # seconds, one for each time a query is sent
-_FAILURES = (DomainError, AuthoritativeDomainError, ResolverError, DNSQueryTimeoutError, ConnectError, OSError)
 
 
 async def find_servers(config: MongoConfig, resolver: Any) -> MongoConfig:
@@ -43,7 +43,9 @@ async def _seeds(name: SrvName, resolver: Any) -> tuple[Address, ...]:
     question = f"_{name.service}._tcp.{name.host}"
     try:
         answers, _, _ = await resolver.lookupService(question, timeout=_TIMEOUTS)
-    except _FAILURES as error:
+    except CancelledError:
+        raise
+    except Exception as error:  # there are many ways to fail, and resolvers to do so
         raise NotConnected(f"the SRV records of {question} cannot be looked up: {type(error).__name__}") from None
     found = [answer.payload for answer in answers if answer.type == dns.SRV]
     seeds = [Address(str(record.target).rstrip(".").lower(), record.port) for record in found]
@@ -70,7 +72,9 @@ async def _text(name: SrvName, resolver: Any) -> str:
         answers, _, _ = await resolver.lookupText(name.host, timeout=_TIMEOUTS)
     except DNSNameError:
         return ""
-    except _FAILURES as error:
+    except CancelledError:
+        raise
+    except Exception as error:
         raise NotConnected(f"the TXT record of {name.host} cannot be looked up: {type(error).__name__}") from None
     found = [answer.payload for answer in answers if answer.type == dns.TXT]
     if len(found) > 1:

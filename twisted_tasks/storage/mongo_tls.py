@@ -9,8 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from cryptography.x509 import load_pem_x509_certificates
-from OpenSSL import SSL, crypto
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from OpenSSL import crypto
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.endpoints import (
     HostnameEndpoint,
@@ -22,7 +24,7 @@ from twisted.internet.endpoints import (
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.ssl import Certificate, optionsForClientTLS, platformTrust, trustRootFromCertificates
 
-from twisted_tasks.storage.mongo_uri import Address, TlsFiles
+from twisted_tasks.storage.mongo_options import Address, TlsFiles
 
 
 class EndpointMaker:
@@ -67,29 +69,27 @@ class EndpointMaker:
 
 
 def _authorities(path: str) -> Any:
-    return trustRootFromCertificates([Certificate(one) for one in _certificates(path, "tlsCAFile")])
+    found = _certificates(path, "tlsCAFile")
+    return trustRootFromCertificates([Certificate(crypto.X509.from_cryptography(one)) for one in found])
 
 
 def _own_certificate(path: str, password: str | None) -> dict[str, Any]:
     first, *chain = _certificates(path, "tlsCertificateKeyFile")
     try:
-        # An empty passphrase, since OpenSSL would ask the terminal for one that is missing.
-        key = crypto.load_privatekey(crypto.FILETYPE_PEM, Path(path).read_bytes(), (password or "").encode())
-        context = SSL.Context(SSL.TLS_CLIENT_METHOD)
-        context.use_certificate(first)
-        context.use_privatekey(key)
-        context.check_privatekey()
-    except (OSError, crypto.Error, SSL.Error):
+        key = load_pem_private_key(Path(path).read_bytes(), None if password is None else password.encode())
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         raise ValueError(
-            f"the MongoDB URI's tlsCertificateKeyFile {path} does not hold the private key of its first certificate,"
-            " or tlsCertificateKeyFilePassword does not open it"
+            f"the MongoDB URI's tlsCertificateKeyFile {path} holds no private key in PEM form that"
+            " tlsCertificateKeyFilePassword, or the lack of it, opens"
         ) from None
+    if key.public_key() != first.public_key():
+        raise ValueError(f"the MongoDB URI's tlsCertificateKeyFile {path} holds the key of another certificate")
     return {"privateKey": key, "certificate": first, "extraCertChain": chain}
 
 
-def _certificates(path: str, option: str) -> list[crypto.X509]:
+def _certificates(path: str, option: str) -> list[x509.Certificate]:
     try:
-        return [crypto.X509.from_cryptography(one) for one in load_pem_x509_certificates(Path(path).read_bytes())]
+        return x509.load_pem_x509_certificates(Path(path).read_bytes())
     except OSError as error:
         raise ValueError(f"cannot read the MongoDB URI's {option} {path}: {error.strerror}") from None
     except ValueError:

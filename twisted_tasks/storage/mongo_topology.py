@@ -1,6 +1,6 @@
 """Which server is the primary, found out and kept up to date.
 
-Each known member of the set has a `_Watch`: one connection of its own, on which `hello` is asked with
+Each known member of the set has a `Watch`: one connection of its own, on which `hello` is asked with
 `topologyVersion` and `maxAwaitTimeMS`, so that the server answers at once when its state changes, and otherwise every
 few seconds. What the members say comes together in `Topology`. The rules are those of MongoDB's Server Discovery and
 Monitoring specification, as far as somebody needs them who only ever talks to the primary:
@@ -15,23 +15,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bson import Int64
-from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from twisted_tasks.storage.mongo_backoff import Backoff, Jitter, sleep
-from twisted_tasks.storage.mongo_connection import Connection, Dialer
+from twisted_tasks.storage.mongo_backoff import Jitter
+from twisted_tasks.storage.mongo_dialer import Dialer
+from twisted_tasks.storage.mongo_options import Address, read_address
 from twisted_tasks.storage.mongo_reply import Misconfigured, MongoError
-from twisted_tasks.storage.mongo_uri import Address, read_address
-
-BACKOFF_FIRST = 0.1
-BACKOFF_LONGEST = 5.0
-AWAIT_SECONDS = 2.5
-"""How long a server may hold back an answer to `hello` in which nothing is new. Twice this, and the connection is taken
-for dead: short enough that a cut line to the next primary does not cost an election's length more."""
-POLL_SECONDS = 1.0
-"""Pause between two `hello` to a server that answers them at once."""
+from twisted_tasks.storage.mongo_watch import Watch
 
 _ELECTION_FIRST_WIRE_VERSION = 17  # MongoDB 6.0: from there the election's id counts before the configuration's version
 
@@ -59,14 +50,14 @@ class Topology:
     """Watches the servers, and tells `listener` who is primary.
 
     @ivar primary: the server that is primary, as far as is known.
-    @ivar silence: why each server that does not answer does not.
+    @ivar silence: why each server that is of no use at the moment is not.
     """
 
     _log = Logger()
 
     def __init__(self, dialer: Dialer, clock: IReactorTime, jitter: Jitter, listener: Listener) -> None:
         self.primary: Address | None = None
-        self.silence: dict[Address, str] = {}
+        self.silence: dict[Address, MongoError] = {}
         self._seeds: Sequence[Address] = ()
         self._direct = False
         self._replica_set: str | None = None
@@ -74,7 +65,7 @@ class Topology:
         self._clock = clock
         self._jitter = jitter
         self._listener = listener
-        self._watches: dict[Address, _Watch] = {}
+        self._watches: dict[Address, Watch] = {}
         self._election: tuple[Any, ...] | None = None
         self._untried: set[Address] = set()
         self._first_round_over = False
@@ -87,7 +78,6 @@ class Topology:
         @param replica_set: the name the set must have, or None.
         """
         self._seeds, self._direct, self._replica_set = seeds, direct, replica_set
-        self._untried = set(seeds)
         self.look_at(seeds)
 
     def look_at(self, addresses: Sequence[Address]) -> None:
@@ -105,31 +95,35 @@ class Topology:
         """Take in what a server said to `hello`, on a connection of whomever's."""
         if address not in self._watches:
             return
-        if self.silence.pop(address, None) is not None:
-            self._log.info("the MongoDB server {address} answers again", address=str(address))
         try:
             self._judge(address, hello)
         except Misconfigured as error:
-            self._log.error("{error}", error=str(error))
-            self._set_primary(None if self.primary == address else self.primary)
-            self._listener.hopeless(error)
+            self._demote(address)
+            self.unheard(address, error)
+            return
+        if self.silence.pop(address, None) is not None:
+            self._log.info("the MongoDB server {address} is of use again", address=str(address))
         self._tried(address)
 
     def unheard(self, address: Address, error: MongoError) -> None:
-        """Take in that a server could not be asked."""
+        """Take in that a server could not be asked, or is not what was asked for."""
         if address not in self._watches:
             return
         if address not in self.silence:
             where = str(address)
-            self._log.warn("the MongoDB server {address} does not answer: {error}", address=where, error=str(error))
-        self.silence[address] = str(error)
-        if self.silence.keys() == self._watches.keys():
-            self._election = None  # what comes back may be a set made anew, which counts its elections from one
+            self._log.warn("the MongoDB server {address} is of no use: {error}", address=where, error=str(error))
+        self.silence[address] = error
         if address == self.primary:
             self._listener.primary_silent()
-        if isinstance(error, Misconfigured):
-            self._listener.hopeless(error)
+        if self.silence.keys() == self._watches.keys():
+            self._nobody_is_left()
         self._tried(address)
+
+    def _nobody_is_left(self) -> None:
+        self._election = None  # what comes back may be a set made anew, which counts its elections from one
+        for error in self.silence.values():
+            if isinstance(error, Misconfigured):
+                self._listener.hopeless(error)
 
     def _tried(self, address: Address) -> None:
         self._untried.discard(address)
@@ -166,15 +160,14 @@ class Topology:
                 self._demote(address)  # it has not heard yet that another was elected
                 return
             self._election = election
-        self._set_primary(address)
-        members = _members(hello)
-        if not members:
-            return
+        members = _members(hello) or [address]
+        for member in members:
+            self._watch(member)
         for known in list(self._watches):
             if known not in members:
                 self._forget(known)
-        for member in members:
-            self._watch(member)
+        if address in members:  # else it goes by another name in the set, and will be found by that
+            self._set_primary(address)
 
     def _judge_other(self, address: Address, hello: Mapping[str, Any]) -> None:
         self._demote(address)
@@ -200,8 +193,9 @@ class Topology:
 
     def _watch(self, address: Address) -> None:
         if address not in self._watches:
-            backoff = Backoff(BACKOFF_FIRST, BACKOFF_LONGEST, self._jitter)
-            watch = _Watch(self, address, self._dialer, self._clock, backoff)
+            if not self._first_round_over:
+                self._untried.add(address)
+            watch = Watch(address, self._dialer, self._clock, self._jitter, self)
             self._watches[address] = watch
             watch.start()
 
@@ -210,65 +204,6 @@ class Topology:
         self.silence.pop(address, None)
         self._demote(address)
         self._untried.discard(address)
-
-
-class _Watch:
-    """Asks one server, again and again, what it is."""
-
-    def __init__(
-        self, topology: Topology, address: Address, dialer: Dialer, clock: IReactorTime, backoff: Backoff
-    ) -> None:
-        self._topology = topology
-        self._address = address
-        self._dialer = dialer
-        self._clock = clock
-        self._backoff = backoff
-        self._task: Deferred[None] | None = None
-
-    def start(self) -> None:
-        """Start asking."""
-        self._task = Deferred.fromCoroutine(self._run())
-        # Whatever else ends it is a bug of ours, and is to be seen.
-        self._task.addErrback(lambda failure: failure.trap(CancelledError))
-        self._task.addErrback(lambda failure: Topology._log.failure("watching MongoDB ended", failure))
-
-    def stop(self) -> None:
-        """Stop asking, and close the connection."""
-        if self._task is not None:
-            # Not at once: it may be this very task that found out that nobody needs it any more.
-            self._clock.callLater(0, self._task.cancel)
-
-    async def _run(self) -> None:
-        while True:
-            began = self._clock.seconds()
-            try:
-                await self._ask()
-            except MongoError as error:
-                self._topology.unheard(self._address, error)
-            # A server that takes connections and drops them is no better than one that takes none.
-            if self._clock.seconds() - began > BACKOFF_LONGEST:
-                self._backoff.worked()
-            await sleep(self._clock, self._backoff.failed())
-
-    async def _ask(self) -> None:
-        connection = await self._dialer.dial(self._address, login=False)
-        try:
-            hello = connection.hello
-            while True:
-                self._topology.heard(self._address, hello)
-                hello = await self._next(connection, hello)
-        finally:
-            connection.abort("nobody watches any more")
-
-    async def _next(self, connection: Connection, last: Mapping[str, Any]) -> Mapping[str, Any]:
-        command: dict[str, Any] = {"hello": 1}
-        patience = self._dialer.timeout
-        if (version := last.get("topologyVersion")) is not None:
-            command |= {"topologyVersion": version, "maxAwaitTimeMS": Int64(AWAIT_SECONDS * 1000)}
-            patience = 2 * AWAIT_SECONDS
-        else:
-            await sleep(self._clock, POLL_SECONDS)
-        return await connection.run("admin", command, self._clock.seconds() + patience)
 
 
 def _members(hello: Mapping[str, Any]) -> list[Address]:

@@ -1,4 +1,4 @@
-"""What the MongoDB store can be told, and what it makes of that.
+"""MongoDB's URIs, and what of them can be honoured.
 
 Everything that can be refused is refused here, with a sentence, before anything is opened. A URI option is honoured
 or it is an error: a driver that quietly ignores `readPreference` or `tlsCRLFile` does something other than what was
@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
+
+from twisted_tasks.storage.mongo_options import Address, Credentials, MongoConfig, MongoOptions, SrvName, TlsFiles
 
 DEFAULT_CONNECT_TIMEOUT = 5.0
 """Seconds for a connection to be made, TLS and login included. No more than the longest back-off, so that after an
@@ -64,98 +66,6 @@ _INSTEAD = {
 }
 
 
-@dataclass(frozen=True)
-class MongoOptions:
-    """What an operator says about the MongoDB to keep tasks in.
-
-    @ivar uri: `mongodb://` or `mongodb+srv://`. Not in the repr: it may hold a password.
-    @ivar database: where the tasks are. A database in the URI only says where to log in.
-    @ivar pool_size: connections to keep to the primary.
-    @ivar write_concern: when a write counts as done: "majority", a number of members, or a tag set's name; None is
-        the URI's w, or majority.
-    @ivar password_file: a file that holds the password of the URI's user; a line's end behind it is cut off.
-    """
-
-    uri: str = field(repr=False)
-    database: str = "tasks-db"
-    pool_size: int = 8
-    write_concern: str | None = None
-    password_file: str | None = None
-
-
-class Address(NamedTuple):
-    """Where a MongoDB server listens: a host and a port, or, without a port, the path of a Unix socket."""
-
-    host: str
-    port: int | None
-
-    def __str__(self) -> str:
-        if self.port is None:
-            return self.host
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-def read_address(text: str) -> Address:
-    """Return the address of a replica set's member as the set itself writes it: "name:27017", "[::1]:27017", "::1"."""
-    host, colon, port = text.rpartition(":")
-    if not colon or not port.isdigit() or text.endswith("]") or (":" in host and not host.endswith("]")):
-        host, port = text, "27017"
-    return Address(host.removeprefix("[").removesuffix("]").lower(), int(port))
-
-
-@dataclass(frozen=True)
-class Credentials:
-    """Who to log in as. `username` may be absent with X.509, where the certificate names the user."""
-
-    mechanism: str
-    source: str
-    username: str | None
-    password: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True)
-class TlsFiles:
-    """The files TLS is to use; None is the platform's certificate authorities, and no certificate of our own."""
-
-    ca_file: str | None = None
-    key_file: str | None = None
-    key_password: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True)
-class SrvName:
-    """A name whose SRV records list the servers."""
-
-    host: str
-    service: str
-    max_hosts: int
-
-
-@dataclass(frozen=True)
-class MongoConfig:
-    """Everything the store has to know, checked."""
-
-    seeds: tuple[Address, ...]
-    """Servers to ask first. Empty when `srv` lists them."""
-    srv: SrvName | None
-    direct: bool
-    """Use the one seed as it is, and do not look for the other members of its set."""
-    replica_set: str | None
-    credentials: Credentials | None
-    tls: TlsFiles | None
-    database: str
-    pool_size: int
-    connect_timeout: float
-    app_name: str
-    write_concern: Mapping[str, Any]
-    """w, and j when asked for."""
-    write_timeout_ms: int | None
-    """Upper bound of wtimeout; the deadline bounds it anyway."""
-    read_concern: str | None
-    retryable_writes: bool
-    """Whether to number writes so that a server can recognise a repeated one (where it can)."""
-
-
 def read_options(options: MongoOptions) -> MongoConfig:
     """Make a MongoConfig of what was said.
 
@@ -201,15 +111,36 @@ def with_text_record(config: MongoConfig, text: str) -> MongoConfig:
 
 def _parse(uri: str) -> dict[str, Any]:
     """Let PyMongo parse the URI, without its asking any name server, and without a password in what it says."""
-    # Of a mongodb+srv URI the parser would look the records up, and wait: it gets to see the same as a plain one.
-    plain = _PLAIN + uri.removeprefix(_SRV) if uri.startswith(_SRV) else uri
+    plain, own = _as_plain(uri) if uri.startswith(_SRV) else (uri, {})
     try:
-        return _parse_plain(plain)
+        parsed = _parse_plain(plain)
+        return {**parsed, "options": {**parsed["options"], **own}}
     except ValueError:
         # The parser's errors quote the URI. Those about a URI without its user are safe to show; and when it is fine
         # without, the user or the password was what was wrong.
         _parse_plain(_without_user(plain))
     raise ValueError("the MongoDB URI is not valid: is its user name or password not percent-encoded?")
+
+
+def _as_plain(uri: str) -> tuple[str, dict[str, Any]]:
+    """Return a mongodb+srv URI as a plain one, and the options only the former may have.
+
+    The parser would look the records up, and the reactor wait for it.
+    """
+    place, mark, options = uri.removeprefix(_SRV).partition("?")
+    own: dict[str, Any] = {}
+    others = []
+    for option in options.split("&"):
+        name, _, value = option.partition("=")
+        if name.lower() == "srvservicename":
+            own["srvservicename"] = value
+        elif name.lower() == "srvmaxhosts":
+            if not value.isdigit():
+                raise ValueError("the MongoDB URI is not valid: srvMaxHosts is not a number")
+            own["srvmaxhosts"] = int(value)
+        else:
+            others.append(option)
+    return _PLAIN + place + (mark if any(others) else "") + "&".join(others), own
 
 
 def _parse_plain(uri: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def make_store(settings: Settings, reactor: Any, clock: IReactorTime, wrap: Wrap
     @param wrap: given the store that is asked in batches; gives what is to be asked in its place.
     @raise ValueError: when the settings ask for what the store cannot do, in one sentence.
     """
-    store = wrap(_make_store(settings.store, reactor, clock))
+    store = wrap(make_plain_store(settings.store, reactor, clock))
     batches = settings.batches
     if batches.max_items == 1:
         return store
@@ -31,7 +31,11 @@ def make_store(settings: Settings, reactor: Any, clock: IReactorTime, wrap: Wrap
     return BatchingStore(store, clock, limits)
 
 
-def _make_store(settings: SqliteSettings | MongoSettings, reactor: Any, clock: IReactorTime) -> ITaskStore:
+def make_plain_store(settings: SqliteSettings | MongoSettings, reactor: Any, clock: IReactorTime) -> ITaskStore:
+    """Return the store the settings name, asked without batches. It is not opened.
+
+    @raise ValueError: when the settings ask for what the store cannot do, in one sentence.
+    """
     if isinstance(settings, SqliteSettings):
         return SqliteStore(settings.path, reactor, clock)
     options = MongoOptions(

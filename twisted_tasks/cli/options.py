@@ -1,0 +1,105 @@
+"""Options that every subcommand takes, before its name or after it, and what they come to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import click
+
+from twisted_tasks.cli.status import Status, Trouble
+from twisted_tasks.client import TasksClient, tls_options
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+DEFAULT_SERVER = "tcp:127.0.0.1:6001"
+
+
+@dataclass
+class Options:
+    """What was given, wherever on the command line; environment variables stand behind it."""
+
+    server: tuple[str, ...] = field(default_factory=lambda: tuple(os.environ.get("TASKS_SERVER", "").split()))
+    user: str | None = field(default_factory=lambda: os.environ.get("TASKS_USER") or None)
+    json: bool = False
+    timeout: float | None = None
+    ca: str | None = field(default_factory=lambda: os.environ.get("TASKS_CA") or None)
+    cert: str | None = field(default_factory=lambda: os.environ.get("TASKS_CERT") or None)
+    key: str | None = field(default_factory=lambda: os.environ.get("TASKS_KEY") or None)
+    debug: bool = False
+
+    @property
+    def servers(self) -> list[str]:
+        """The addresses of the service."""
+        return list(self.server) or [DEFAULT_SERVER]
+
+    @property
+    def tls(self) -> Callable[[str], Any] | None:
+        """What makes TLS options, or None when no file for TLS was given."""
+        if self.ca is None and self.cert is None and self.key is None:
+            return None
+        try:
+            return tls_options(self.ca, self.cert, self.key)
+        except ValueError as error:
+            raise Trouble(str(error), Status.USAGE) from error
+
+    def whose(self) -> str:
+        """Return the user, or fail with what to do."""
+        if not self.user:
+            raise click.UsageError("whose tasks? give --user NAME, or set TASKS_USER")
+        return self.user
+
+    def client(self, reactor: Any, default_timeout: float = 10.0, **options: Any) -> TasksClient:
+        """Return a client of the service, not started."""
+        timeout = default_timeout if self.timeout is None else self.timeout
+        try:
+            return TasksClient(self.servers, reactor, timeout=timeout, tls=self.tls, **options)
+        except ValueError as error:
+            raise Trouble(f"--server: {error}", Status.USAGE) from error
+
+
+def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    if value is not None and value != ():
+        assert parameter.name is not None
+        setattr(context.ensure_object(Options), parameter.name, value)
+
+
+def _option(*names: str, **settings: Any) -> Callable[[_F], _F]:
+    return click.option(*names, expose_value=False, callback=_remember, **settings)
+
+
+_FILE = click.Path(exists=True, dir_okay=False)
+
+_COMMON = [
+    _option(
+        "--server",
+        multiple=True,
+        metavar="ADDRESS",
+        help="Where the service is: HOST:PORT, or a client endpoint of Twisted; several are tried in turn."
+        f" [TASKS_SERVER; default: {DEFAULT_SERVER}]",
+    ),
+    _option("--user", metavar="NAME", help="Whose tasks. [TASKS_USER]"),
+    _option("--json", is_flag=True, flag_value=True, default=None, help="Print JSON, one object a line, for scripts."),
+    _option(
+        "--timeout",
+        type=click.FloatRange(0.01, 3600),
+        metavar="SECONDS",
+        help="How long to wait for an answer, trying again meanwhile.",
+    ),
+    _option("--ca", type=_FILE, help="Speak TLS, trusting these authorities (PEM). [TASKS_CA]"),
+    _option("--cert", type=_FILE, help="Speak TLS, showing this certificate (PEM). [TASKS_CERT]"),
+    _option("--key", type=_FILE, help="Its key, when it is in a file of its own. [TASKS_KEY]"),
+    _option("--debug", is_flag=True, flag_value=True, default=None, help="Print what goes on, and whole tracebacks."),
+]
+
+
+def common(command: _F) -> _F:
+    """Give a command the options that all have."""
+    for option in reversed(_COMMON):
+        command = option(command)
+    return command
+
+
+pass_options = click.make_pass_decorator(Options, ensure=True)

@@ -1,0 +1,107 @@
+"""The reactor, for as long as one command takes: coroutine in, exit status out."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import click
+from twisted.internet.defer import Deferred
+from twisted.internet.task import react
+from twisted.logger import (
+    FilteringLogObserver,
+    LogLevel,
+    LogLevelFilterPredicate,
+    globalLogBeginner,
+    textFileLogObserver,
+)
+from twisted.python.failure import Failure
+
+from twisted_tasks.cli.options import Options
+from twisted_tasks.cli.status import Status, complain, explain
+from twisted_tasks.client import TasksClient
+from twisted_tasks.client.errors import Unreachable
+
+Work = Callable[[Any], Awaitable[Status | None]]
+"""Takes the reactor; returns the exit status, None being OK."""
+
+
+def run(options: Options, work: Work) -> None:
+    """Run a command's work in the reactor, and end the process with its status. To be called once."""
+    from twisted.internet import reactor
+
+    _log(options)
+    outcome: list[Status | Failure | None] = []
+
+    def begin(reactor: Any) -> Deferred[None]:
+        return Deferred.fromCoroutine(_coroutine(work(reactor))).addBoth(outcome.append)
+
+    with suppress(SystemExit):  # react always ends with one; the status is ours to tell
+        react(begin, (), _reactor=reactor)
+    status = _status(outcome[0], options) if outcome else _interrupted()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _leave_pipe()
+    sys.exit(status)
+
+
+async def _coroutine(work: Awaitable[Any]) -> Any:
+    return await work
+
+
+def _interrupted() -> Status:
+    click.echo("tasks: interrupted", err=True)
+    return Status.INTERRUPTED
+
+
+def _status(outcome: Status | Failure | None, options: Options) -> Status:
+    if not isinstance(outcome, Failure):
+        return outcome or Status.OK
+    if options.debug:
+        outcome.printTraceback(sys.stderr)
+    error = outcome.value
+    if isinstance(error, click.ClickException):
+        return Status(complain(error))
+    if isinstance(error, BrokenPipeError):
+        return _leave_pipe()
+    explained = explain(error) if isinstance(error, Exception) else None
+    if explained is None:
+        text = traceback.format_exception_only(type(error), error)[-1].strip()
+        explained = Status.BROKEN, f"this is a bug in tasks: {text} (--debug shows where)"
+    status, text = explained
+    if isinstance(error, Unreachable):
+        text = f"{', '.join(options.servers)}: {text}"
+    click.echo(f"tasks: {' '.join(text.split())}", err=True)
+    return status
+
+
+def _leave_pipe() -> Status:
+    """End quietly: whoever read what is printed has read enough, as `head` does."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return Status.OK
+
+
+def _log(options: Options) -> None:
+    """Let the log be silent but for bugs; with --debug print all of it."""
+    level = LogLevel.debug if options.debug else LogLevel.critical
+    observer = FilteringLogObserver(textFileLogObserver(sys.stderr), [LogLevelFilterPredicate(level)])
+    globalLogBeginner.beginLoggingTo([observer], discardBuffer=True, redirectStandardIO=False)
+
+
+def with_client(options: Options, work: Callable[[TasksClient], Awaitable[Status | None]], **settings: Any) -> None:
+    """Run work that needs a client, which is started before and closed after it."""
+
+    async def whole(reactor: Any) -> Status | None:
+        client = options.client(reactor, **settings)
+        client.startService()
+        try:
+            return await work(client)
+        finally:
+            await client.close()
+
+    run(options, whole)
