@@ -19,7 +19,7 @@ from pathlib import Path
 from tests.clients import thriftpy2_client
 from tests.daemon import Daemon
 
-CALLS, PIPELINE = 4000, 50
+CALLS, PIPELINE = 10000, 100
 
 
 def call(method: bytes, arguments: bytes = b"") -> bytes:

@@ -15,7 +15,10 @@ from twisted_tasks.wire.observe import IConnection, IWireObserver, Outcome
 
 _log = Logger()
 
-_CALL, _ONEWAY, _EXCEPTION = TMessageType.CALL, TMessageType.ONEWAY, TMessageType.EXCEPTION
+_CALL, _ONEWAY = TMessageType.CALL, TMessageType.ONEWAY
+_REPLY, _EXCEPTION = TMessageType.REPLY, TMessageType.EXCEPTION
+# Of an Enum's members only those of a module are found as quickly as a call needs them.
+_RETURNED, _RAISED = Outcome.RETURNED, Outcome.RAISED
 
 
 class ICaller(IConnection):
@@ -40,7 +43,7 @@ class Dispatcher:
     ) -> None:
         self._processor = processor
         self._services = services
-        self._clock = clock
+        self._seconds = clock.seconds
         self._observer = observer
         self.in_flight = 0
 
@@ -48,7 +51,7 @@ class Dispatcher:
         """Begin a call. Its caller is told when it has ended, which may be before this returns."""
         self.in_flight += 1
         if self._observer is not None:
-            call.started = self._clock.seconds()
+            call.started = self._seconds()
         head = call.head
         processor = self._processor
         if ":" in head.name:
@@ -101,14 +104,13 @@ class Dispatcher:
         call.protocol = None
         call.data = b""
         if self._observer is not None:
-            ended = self._clock.seconds()
+            ended = self._seconds()
             self._observer.call_ended(caller, call.head.name, call.started, ended, _outcome(call, protocol))
         caller.ended(call, protocol.trans.pieces)
 
 
 def _outcome(call: Call, protocol: Any) -> Outcome:
-    if call.head.type == _ONEWAY or not protocol.wrote:
-        return Outcome.ONEWAY
-    if protocol.wrote == _EXCEPTION:
-        return Outcome.REFUSED
-    return Outcome.RAISED if protocol.raised() else Outcome.RETURNED
+    wrote = protocol.wrote
+    if wrote == _REPLY:
+        return _RAISED if protocol.raised() else _RETURNED
+    return Outcome.REFUSED if wrote == _EXCEPTION and call.head.type != _ONEWAY else Outcome.ONEWAY

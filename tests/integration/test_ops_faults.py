@@ -1,0 +1,175 @@
+"""What an operator may do to the daemon, or the machine may: too few files, too many calls, no room on the disk."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.metrics_cost import call, cpu, text
+from tests.clients import OURS, thriftpy2_client
+from tests.daemon import TWISTD, Daemon, environment, run_tasks
+from tests.integration.test_ops_http import http_of, wait_until_ready
+
+
+def test_out_of_file_descriptors(tmp_path: Path) -> None:
+    """With no descriptor left it does not spin, serves those it has, and takes others again when some are free."""
+    daemon = Daemon(tmp_path)
+    with daemon.log.open("wb") as log:
+        daemon.process = subprocess.Popen(
+            ["sh", "-c", 'ulimit -n 64; exec "$@"', "sh", *TWISTD, "-n", "--pidfile=", "tasks", "--port", "0"],
+            cwd=tmp_path,
+            env=environment(),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        daemon.address = daemon.wait_for(r"listening on (\S+)")[1]
+        daemon.logged("up to 64 open files")
+        daemon.logged("up to 32 connections, for want of more descriptors")
+        with ExitStack() as stack:
+            client = stack.enter_context(thriftpy2_client(daemon.port))
+            client.add("me", "tea", None)
+            for _ in range(100):
+                stack.enter_context(socket.create_connection(("127.0.0.1", daemon.port), timeout=10))
+            daemon.wait_for("there are 32 connections, the limit")
+            before = cpu(daemon)
+            time.sleep(1.0)
+            assert cpu(daemon) - before < 0.5
+            assert len(client.all("me")) == 1
+        end = time.monotonic() + 60
+        while True:
+            try:
+                with thriftpy2_client(daemon.port) as client:
+                    assert len(client.all("me")) == 1
+                    break
+            except Exception:  # the connection was closed for want of a descriptor: they are freed one by one
+                assert time.monotonic() < end
+                time.sleep(0.05)
+    finally:
+        daemon.kill()
+
+
+class Load(threading.Thread):
+    """A connection with many calls in flight all the time. Notes how each ended, and how long it took."""
+
+    def __init__(self, port: int, pipeline: int) -> None:
+        super().__init__(daemon=True)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
+        self.pipeline = pipeline
+        self.accepted: list[float] = []
+        self.shed: list[float] = []
+        self.other = 0
+        self.going = True
+
+    def run(self) -> None:
+        frame = call(b"add", text(1, "me") + text(2, "tea"))
+        stream = self.socket.makefile("rb")
+        while self.going:
+            begin = time.monotonic()
+            self.socket.sendall(frame * self.pipeline)
+            for _ in range(self.pipeline):
+                reply = stream.read(struct.unpack(">I", stream.read(4))[0])
+                took = time.monotonic() - begin
+                field = reply[15:18]  # after version, "add" and the sequence number
+                if field == b"\x0c\x00\x00":
+                    self.accepted.append(took)
+                elif field == b"\x0c\x00\x01" and struct.pack(">bhi", 8, 1, 429) in reply:
+                    self.shed.append(took)
+                else:
+                    self.other += 1
+
+
+def test_overload(tmp_path: Path) -> None:
+    """Five times what it admits: the rest is shed with 429, what was accepted is quick, and check answers."""
+    admitted = 40
+    with Daemon(tmp_path, "--max-in-flight", str(admitted), "--timeout", "5") as daemon:
+        loads = [Load(daemon.port, admitted) for _ in range(5)]
+        checks = []
+        with thriftpy2_client(daemon.port) as client:
+            for load in loads:
+                load.start()
+            end = time.monotonic() + 60
+            while sum(len(load.accepted) for load in loads) < 2000:
+                assert time.monotonic() < end
+                begin = time.monotonic()
+                assert client.check() is not None
+                checks.append(time.monotonic() - begin)
+        for load in loads:
+            load.going = False
+        for load in loads:
+            load.join(60)
+            load.socket.close()
+        accepted = sorted(took for load in loads for took in load.accepted)
+        shed = sorted(took for load in loads for took in load.shed)
+        assert sum(load.other for load in loads) == 0
+        assert shed
+        # The limit of the requirement: nothing that was accepted may take longer than its deadline.
+        assert accepted[int(len(accepted) * 0.99)] < 5.0
+        assert max(checks) < 5.0
+        print(  # noqa: T201
+            f"accepted {len(accepted)}, p99 {accepted[int(len(accepted) * 0.99)] * 1000:.0f} ms; "
+            f"shed {len(shed)}, p99 {shed[int(len(shed) * 0.99)] * 1000:.0f} ms; "
+            f"check, slowest of {len(checks)}: {max(checks) * 1000:.0f} ms"
+        )
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("needs the right to mount a tmpfs")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def add_until_it_fails(client: Any) -> tuple[list[str], OURS.BaseException]:
+    done: list[str] = []
+    for number in range(10_000):
+        try:
+            done.append(client.add("me", f"{number}".ljust(4000), None).name)
+        except OURS.BaseException as error:
+            return done, error
+    raise AssertionError("the disk is never full")
+
+
+def test_a_full_disk(tmp_path: Path, small_disk: Path) -> None:
+    """No room on the disk: 503, and reading goes on; it recovers with the room; what was acknowledged is there."""
+    filler = small_disk / "filler"
+    filler.write_bytes(b"x" * 300_000)
+    with Daemon(tmp_path, "--sqlite", str(small_disk / "tasks.sqlite3"), "--http", "0") as daemon:
+        address = http_of(daemon)
+        wait_until_ready(address)
+        with thriftpy2_client(daemon.port) as client:
+            done, error = add_until_it_fails(client)
+            assert error.code == 503
+            assert len(client.all("me")) >= len(done)
+            filler.unlink()
+            wait_until_ready(address)
+            done.append(client.add("me", "again", None).name)
+            kept = [task.name for task in client.all("me")]
+    assert set(done) <= set(kept)
+    assert len(kept) == len(set(kept))
+
+
+def test_a_read_only_disk(tmp_path: Path, small_disk: Path) -> None:
+    """A disk that cannot be written to: one line, exit status 1; it starts when the disk can be."""
+    options = ["--port", "0", "--sqlite", str(small_disk / "tasks.sqlite3")]
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    ended = run_tasks(tmp_path, *options)
+    assert ended.returncode == 1
+    assert f"twistd tasks: cannot use {small_disk}/tasks.sqlite3 as the task store: " in ended.stdout + ended.stderr
+    subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
+    with Daemon(tmp_path, *options) as daemon, thriftpy2_client(daemon.port) as client:
+        assert client.add("me", "tea", None).name == "tea"
