@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -22,7 +24,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 def main(limits: dict[str, Any], endpoints: list[str]) -> None:
-    """Serve until killed, and say on standard output where."""
+    """Serve until killed, and say on standard output where. SIGUSR1 takes all descriptors, SIGUSR2 lets go of them."""
     from twisted.internet import reactor
 
     globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stderr)], redirectStandardIO=False)
@@ -30,6 +32,19 @@ def main(limits: dict[str, Any], endpoints: list[str]) -> None:
         Everything.Processor(EverythingHandler(reactor)),  # type: ignore[arg-type]
         Limits(**limits),
     )
+
+    hoarded: list[Any] = []
+
+    def hoard(*_: object) -> None:
+        """Open files until there are no descriptors left."""
+        try:
+            while True:
+                hoarded.append(open(os.devnull))  # noqa: SIM115 -- to be kept open
+        except OSError:
+            return
+
+    signal.signal(signal.SIGUSR1, hoard)
+    signal.signal(signal.SIGUSR2, lambda *_: hoarded.clear())
 
     def report(port: Any) -> None:
         print(port.getHost(), flush=True)  # noqa: T201 -- for the test that started this
@@ -49,7 +64,7 @@ class Served:
     def __init__(self, folder: Path, *more: str, limits: dict[str, Any] | None = None, command: str = "") -> None:
         self.log = folder / "served.log"
         arguments = [sys.executable, "-m", "tests.interop.server", json.dumps(limits or {})]
-        arguments += ["tcp:0:interface=127.0.0.1", *more]
+        arguments += ["tcp:0:interface=127.0.0.1:backlog=1024", *more]
         if command:
             arguments = ["sh", "-c", f'{command} && exec "$@"', "sh", *arguments]
         with self.log.open("wb") as log:

@@ -15,7 +15,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from thrift.Thrift import TMessageType
-from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer, ITCPTransport
+from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IPushProducer, ITCPTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 _LINGER = 5.0
 """Seconds in which a client that is still sending can read why it is cut off. Closing at once would reset the
 connection, and with it what is on its way to the client."""
+
+_TURN = 32
+"""Messages that one connection may have taken before it is the turn of others. A segment can hold thousands."""
 
 _UNFINISHED = "a message that does not come to its end"
 _NOT_READ = "a client that does not read its replies"
@@ -77,6 +80,7 @@ class ThriftConnection(Protocol):
         """How many messages have been taken."""
         self._taking = False
         self._paused = False
+        self._next_turn: IDelayedCall | None = None
         self._pending = 0
         """Calls in flight, oneway ones included."""
         self._waiting: deque[Call | Answer] = deque()
@@ -149,6 +153,9 @@ class ThriftConnection(Protocol):
         self._splitter = None
         self._start = b""
         self._patience.wait_for(None)
+        if self._next_turn is not None:
+            self._next_turn.cancel()
+            self._next_turn = None
         self._factory.closed(self, self._reason)
 
     # What the factory asks for.
@@ -185,12 +192,11 @@ class ThriftConnection(Protocol):
     def _take(self) -> None:
         """Start calls until there are no more whole messages, or calls enough in flight."""
         splitter, outbox, most = self._splitter, self._outbox, self._limits.max_pending
-        blocked = False
+        blocked = True
         self._taking = True
         try:
-            while self._stage is _OPEN:
-                if self._pending >= most or outbox.stalled:
-                    blocked = True
+            for _ in range(_TURN):
+                if self._stage is not _OPEN or self._pending >= most or outbox.stalled:
                     break
                 message = splitter.next()
                 if message is None:
@@ -198,6 +204,8 @@ class ThriftConnection(Protocol):
                     break
                 self._taken += 1
                 self._begin(message)
+            else:
+                self._wait_for_turn()
         except OutOfStep as why:
             self._lose_step(why)
         except UnknownDialect as what:
@@ -208,6 +216,16 @@ class ThriftConnection(Protocol):
             (self.transport.pauseProducing if blocked else self.transport.resumeProducing)()
         self._flush()
         self._settle()
+
+    def _wait_for_turn(self) -> None:
+        """Go on after others had their turn."""
+        if self._next_turn is None:
+            self._next_turn = self._factory.clock.callLater(0, self._take_turn)
+
+    def _take_turn(self) -> None:
+        self._next_turn = None
+        if self._stage is _OPEN:
+            self._take()
 
     def _begin(self, message: Call | Answer) -> None:
         """Give a message its place in the order of replies, and begin it if it is a call."""
@@ -249,7 +267,7 @@ class ThriftConnection(Protocol):
     def _go_on(self) -> None:
         """Do what a call that has ended, or a client that has read, makes possible."""
         self._flush()
-        if self._paused and self._stage is _OPEN:
+        if self._paused and self._stage is _OPEN and self._next_turn is None:
             self._take()
         else:
             self._settle()

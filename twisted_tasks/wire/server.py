@@ -17,6 +17,7 @@ from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
 
 from twisted_tasks.wire.connection import ThriftConnection
+from twisted_tasks.wire.descriptors import room_for_connections
 from twisted_tasks.wire.dispatch import Dispatcher
 from twisted_tasks.wire.limits import Limits
 from twisted_tasks.wire.observe import IWireObserver
@@ -58,6 +59,7 @@ class ThriftServerFactory(ServerFactory):
         self.clock = clock
         self.dispatcher = Dispatcher(processor, services, clock, observer)
         self._observer = observer
+        self._room = self.limits.max_connections
         self._numbered = 0
         self._connections: set[ThriftConnection] = set()
         self._drained: list[Deferred[None]] = []
@@ -77,6 +79,14 @@ class ThriftServerFactory(ServerFactory):
     def startFactory(self) -> None:
         """Take connections, also after a drain: a service may be started again."""
         self._draining = False
+        room = room_for_connections()
+        if room is not None and room < self.limits.max_connections:
+            _log.warn(
+                "the limit of file descriptors leaves room for {room} connections of the {wanted} there may be",
+                room=room,
+                wanted=self.limits.max_connections,
+            )
+            self._room = room
 
     @property
     def in_flight(self) -> int:
@@ -87,8 +97,8 @@ class ThriftServerFactory(ServerFactory):
         """Return the server's side of a new connection, or None, which closes it, when there are too many."""
         if self._draining:
             return None
-        if len(self._connections) >= self.limits.max_connections:
-            self.complain("there are {limit} connections, the limit", limit=self.limits.max_connections)
+        if len(self._connections) >= self._room:
+            self.complain("there are {room} connections, the limit", room=self._room)
             return None
         self._numbered += 1
         connection = ThriftConnection(self, self._numbered)

@@ -48,14 +48,16 @@ class Connection:
     """One connection to a Server, over a StringTransport."""
 
     def __init__(self, server: Server) -> None:
+        self.server = server
         self.transport = Transport()
         self.protocol = server.factory.buildProtocol(None)
         assert self.protocol is not None
         self.protocol.makeConnection(self.transport)
 
     def send(self, data: bytes) -> None:
-        """Let the server receive bytes."""
+        """Let the server receive bytes, and take what there is in them, in as many turns as it takes."""
         self.protocol.dataReceived(data)
+        self.server.clock.advance(0)
 
     def received(self) -> bytes:
         """Return what the server wrote since this was last asked."""

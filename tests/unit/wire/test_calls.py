@@ -112,6 +112,19 @@ def test_pipelining_is_bounded() -> None:
     assert connection.transport.producerState == "producing"
 
 
+def test_turns() -> None:
+    """A segment full of calls does not keep other connections waiting: each has its turn."""
+    server = Server()
+    connection = server.connect()
+    connection.protocol.dataReceived(b"".join(call("notify", 1, TMessageType.ONEWAY, text="") for _ in range(100)))
+    assert (len(server.handler.heard), connection.transport.producerState) == (32, "paused")
+    server.clock.advance(0)
+    assert (len(server.handler.heard), connection.transport.producerState) == (100, "producing")
+    connection.protocol.dataReceived(b"".join(call("notify", 1, TMessageType.ONEWAY, text="") for _ in range(100)))
+    connection.lose()
+    assert server.clock.getDelayedCalls() == []
+
+
 def test_drain() -> None:
     """A drain closes idle connections at once and others after the replies to their calls; then it fires."""
     server = Server()

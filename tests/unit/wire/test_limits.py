@@ -14,6 +14,7 @@ from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from tests.interop.gen.twisted.everything.ttypes import Tree
 from tests.unit.wire.clients import DIALECTS, Client, Dialect
 from tests.unit.wire.memory import UNFRAMED, Server, call, replies
+from twisted_tasks.wire.descriptors import SPARE, room_for_connections
 from twisted_tasks.wire.server import Limits
 
 
@@ -197,6 +198,7 @@ def test_many_small_messages_in_a_small_stream() -> None:
     assert len(inside._buffer) <= 64 * 1024
     while held:
         held.pop(0).callback(1)
+        server.clock.advance(0)
     assert len(client.replies(connection.received(), 20_000)) == 20_000
     assert connection.transport.producerState == "producing"
 
@@ -307,6 +309,33 @@ def test_connections(log: list[str]) -> None:
     first.lose()
     assert server.factory.connections == 1
     server.connect()
+
+
+def test_descriptors(monkeypatch: pytest.MonkeyPatch, log: list[str]) -> None:
+    """Where the limit of file descriptors leaves room for fewer connections, that counts, and is said at the start."""
+    monkeypatch.setattr("twisted_tasks.wire.server.room_for_connections", lambda: 1)
+    server = Server()
+    server.factory.doStart()
+    assert "room for 1 connections of the 10000" in log[0]
+    server.connect()
+    assert server.factory.buildProtocol(None) is None
+    monkeypatch.setattr("twisted_tasks.wire.server.room_for_connections", lambda: None)
+    server = Server()
+    server.factory.doStart()
+    assert [server.connect() for _ in range(10)]
+
+
+def test_room() -> None:
+    """What is open and a reserve are taken off the limit of descriptors, and one is left in any case."""
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (500, hard))
+        assert 300 < (room_for_connections() or 0) < 500 - SPARE
+        resource.setrlimit(resource.RLIMIT_NOFILE, (SPARE, hard))
+        assert room_for_connections() == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_slow_reader() -> None:
