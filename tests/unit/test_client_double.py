@@ -150,6 +150,16 @@ class TroubleTests(SynchronousTestCase):
             self.pass_time(2)
             assert str(self.failureResultOf(adding, type(error)).value) == str(error)
 
+    def test_what_the_service_said_is_told(self) -> None:
+        """When the last attempt has no answer the error is what the service said before, rather than that."""
+        client = self.double.client()
+        self.double.fail(StoreUnavailable("no disk"))
+        adding = client.add("alice", "tea", timeout=1.5)
+        self.pass_time(0.5)
+        self.double.silent = True
+        self.pass_time(1.5)
+        assert str(self.failureResultOf(adding, StoreUnavailable).value) == "no disk"
+
     def test_nothing_to_connect_to(self) -> None:
         """A call without a connection fails at its deadline as Unreachable, and says why there is none."""
         self.double.refuse = True

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import click
 from click.shell_completion import get_completion_class
 
-from twisted_tasks.cli import copy, doctor, load, transfer
-from twisted_tasks.cli import tasks as single
 from twisted_tasks.cli.options import common
 
 _STATUSES = """
@@ -25,7 +25,35 @@ Exit status:
 """
 
 
-@click.group(epilog=_STATUSES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+_HOMES = {
+    **dict.fromkeys(("add", "ls", "show", "done", "undo", "rename", "rm", "check"), "tasks"),
+    "import": "transfer",
+    "export": "transfer",
+    "copy": "copy",
+    "doctor": "doctor",
+    "load": "load",
+}
+"""The module of each command. It is imported when the command is asked for: that takes longer than most commands do."""
+
+
+class _Lazy(click.Group):
+    """A group whose commands are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return every command's name."""
+        return sorted([*super().list_commands(ctx), *_HOMES])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command by its name, or None."""
+        if cmd_name in _HOMES:
+            found: click.Command = import_module(f"twisted_tasks.cli.{_HOMES[cmd_name]}").COMMANDS[cmd_name]
+            return found
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(
+    cls=_Lazy, epilog=_STATUSES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(package_name="twisted-tasks", prog_name="tasks")
 @common
 def tasks() -> None:
@@ -51,5 +79,4 @@ def completion(shell: str) -> None:
     click.echo(kind(tasks, {}, "tasks", "_TASKS_COMPLETE").source())
 
 
-for command in [*single.COMMANDS, *transfer.COMMANDS, *copy.COMMANDS, *doctor.COMMANDS, *load.COMMANDS, completion]:
-    tasks.add_command(command)
+tasks.add_command(completion)

@@ -87,4 +87,4 @@ async def _copy(source: Any, target: Any, clock: Any, screen: Screen, as_json: b
     )
 
 
-COMMANDS = [copy]
+COMMANDS = {command.name: command for command in (copy,)}

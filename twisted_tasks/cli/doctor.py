@@ -104,4 +104,4 @@ async def _as_the_daemon(settings: config.MongoSettings, reactor: Any, findings:
         await store.close()
 
 
-COMMANDS = [doctor]
+COMMANDS = {command.name: command for command in (doctor,)}

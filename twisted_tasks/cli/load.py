@@ -216,4 +216,4 @@ async def _timed(loading: Load, seconds: float, screen: Screen, reactor: Any) ->
     return took
 
 
-COMMANDS = [load]
+COMMANDS = {command.name: command for command in (load,)}

@@ -199,8 +199,9 @@ def json_line(record: dict[str, Any]) -> str:
 def csv_line(values: Sequence[str]) -> str:
     """Return values as a record of CSV, its end included."""
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow(values)
-    return buffer.getvalue()
+    # Of the characters that end lines, the writer quotes those it ends lines with itself.
+    csv.writer(buffer, lineterminator="\r\n").writerow(values)
+    return buffer.getvalue().removesuffix("\r\n") + "\n"
 
 
 def csv_record(record: dict[str, Any]) -> str:

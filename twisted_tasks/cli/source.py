@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import stat
 from collections.abc import AsyncIterator
 from typing import Any
@@ -30,7 +31,12 @@ class _Readable(FileDescriptor):
         self._now()
 
     def connectionLost(self, reason: Failure) -> None:
-        self._now()  # a pipe nobody writes to any more: reading it gives the end
+        # Either nobody writes to the pipe any more, and reading it gives the end; or the reactor stops, and reading
+        # would keep it from doing so.
+        poll = select.poll()
+        poll.register(self._number, select.POLLIN)
+        if poll.poll(0):
+            self._now()
 
     def _now(self) -> None:
         self.stopReading()

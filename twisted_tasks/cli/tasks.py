@@ -157,4 +157,4 @@ def _each(options: Options, given: Sequence[str], each: Callable[[TasksClient, S
     _run(options, work)
 
 
-COMMANDS = [add, ls, show, done, undo, rename, rm, check]
+COMMANDS = {command.name: command for command in (add, ls, show, done, undo, rename, rm, check)}

@@ -219,4 +219,4 @@ def export(options: Options, file: str, kind: str | None, done: bool | None) -> 
     run(options, work)
 
 
-COMMANDS = [import_, export]
+COMMANDS = {command.name: command for command in (import_, export)}

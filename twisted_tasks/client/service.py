@@ -27,6 +27,7 @@ from twisted_tasks.client.errors import (
     DeadlineExceeded,
     Disconnected,
     Overloaded,
+    StoreUnavailable,
     TaskError,
     TaskNotFound,
     Unreachable,
@@ -282,6 +283,7 @@ class TasksClient(Service):
     async def _repeat(self, name: str, arguments: tuple[Any, ...], deadline: float, timeout: float) -> Any:
         """Try until there is an answer that repeating would not change, or the deadline has come."""
         in_doubt = False  # whether an attempt may have been done although it brought no answer
+        told: TaskError | None = None  # what the service said of an earlier attempt, if that holds for the whole
         failures = 0
         while True:
             try:
@@ -292,19 +294,21 @@ class TasksClient(Service):
                 raise
             except _NoConnection as error:
                 if in_doubt:
-                    raise self._in_doubt(timeout) from error
+                    raise told or self._in_doubt(timeout) from error
                 late = f" within {timeout:g} s" if self._clock.seconds() >= deadline else ""
                 raise Unreachable(f"no connection{late}{self._trouble()}") from error
             except _NoReply as error:
-                raise self._in_doubt(timeout) from error
+                raise told or self._in_doubt(timeout) from error
             except REPEATABLE as error:
                 in_doubt = in_doubt or not isinstance(error, Overloaded)
+                if isinstance(error, StoreUnavailable | DeadlineExceeded):
+                    told = error
                 # A new connection is at hand, or will be waited for: no need to pause before the first one.
                 failures += not (isinstance(error, Disconnected) and not failures)
                 pause = _RETRY.pause(failures)
                 if self._clock.seconds() + pause >= deadline:
                     if isinstance(error, Disconnected) or (in_doubt and isinstance(error, Overloaded)):
-                        raise self._in_doubt(timeout) from error
+                        raise told or self._in_doubt(timeout) from error
                     raise
                 await self._sleep(pause)
 

@@ -1,0 +1,138 @@
+"""Files of tasks: cutting, reading, writing, and what is wrong with a line."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from twisted_tasks.cli.records import (
+    FIELDS,
+    MAX_RECORD,
+    BadLine,
+    Record,
+    Row,
+    Splitter,
+    csv_line,
+    csv_record,
+    json_line,
+    key_of,
+    reader_of,
+)
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
+
+
+def rows(kind: str, data: bytes, size: int | None = None) -> list[Any]:
+    """Everything in a file, bad lines included, fed in pieces of a size."""
+    splitter, read = reader_of(kind)
+    found: list[Any] = []
+    step = size or max(1, len(data))
+
+    def take(records: Any) -> None:
+        for record in records:
+            try:
+                row = record if isinstance(record, BadLine) else read(record)
+            except BadLine as error:
+                row = error
+            if row is not None:
+                found.append(row)
+
+    for at in range(0, len(data), step):
+        take(splitter.feed(data[at : at + step]))
+    take(splitter.end())
+    return found
+
+
+@given(st.lists(st.tuples(TEXTS, st.booleans()), max_size=5), st.integers(1, 50), st.sampled_from(["jsonl", "csv"]))
+def test_what_is_written_is_read(tasks: list[tuple[str, bool]], size: int, kind: str) -> None:
+    """Every name survives a file, in either kind, however the file arrives; numbers and sizes add up."""
+    records = [
+        {"id": "0" * 24, "userId": "alice", "name": name, "createdOn": "2026", "done": done} for name, done in tasks
+    ]
+    text = "".join(map(json_line, records)) if kind == "jsonl" else csv_line(FIELDS) + "".join(map(csv_record, records))
+    data = text.encode()
+    found = rows(kind, data, size)
+    assert [(row.name, row.done, row.user_id) for row in found] == [(name, done, "alice") for name, done in tasks]
+    header = 0 if kind == "jsonl" else len(csv_line(FIELDS))
+    assert sum(row.size for row in found) + header == len(data)
+
+
+def test_numbers_of_lines() -> None:
+    """A record has the number of its first line, empty lines and line ends within quotes counted."""
+    assert [row.number for row in rows("jsonl", b'{"name":"a"}\n\n\r\n{"name":"b"}')] == [1, 4]
+    found = rows("csv", b'name,done\r\n"a\nb",x\r\n\r\nc,\r\n"d ""e"" f",no')
+    assert [(row.number, row.name, row.done) for row in found] == [
+        (2, "a\nb", True),
+        (5, "c", False),
+        (6, 'd "e" f', False),
+    ]
+
+
+def test_a_byte_order_mark() -> None:
+    """What Windows puts before UTF-8 is left out."""
+    assert rows("csv", b"\xef\xbb\xbfname\ntea\n")[0].name == "tea"
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "why"),
+    [
+        ("jsonl", b"tea\n", "not JSON"),
+        ("jsonl", b"[1]\n", "not a JSON object"),
+        ("jsonl", b"{}\n", "no name"),
+        ("jsonl", b'{"name": 1}\n', "name is not a text"),
+        ("jsonl", b'{"name": "a", "done": "yes"}\n', "neither true nor false"),
+        ("jsonl", b'{"name": "\xff"}\n', "not UTF-8"),
+        ("jsonl", b"[" * 100_000 + b"\n", "not JSON"),
+        ("csv", b"title,done\n", "none is called name"),
+        ("csv", b"name,done\na\n", "1 values for 2 columns"),
+        ("csv", b"name,done\na,perhaps\n", "neither true nor false"),
+        ("csv", b'name\n"never closed\nb\n', "a quote is never closed"),
+        ("csv", b"name\n\xff\n", "not UTF-8"),
+    ],
+)
+def test_bad_lines(kind: str, data: bytes, why: str) -> None:
+    """A line that is no task is told by its number, and why."""
+    bad = rows(kind, data)[0]
+    assert isinstance(bad, BadLine)
+    assert why in str(bad)
+    assert str(bad).startswith(f"line {bad.number}: ")
+
+
+@pytest.mark.parametrize("size", [None, 1000, 65536])
+def test_records_are_bounded(size: int | None) -> None:
+    """A record without an end is given up at a bound, once, and the next line is read."""
+    good = b'{"name": "b"}\n'
+    found = rows("jsonl", b"x" * (3 * MAX_RECORD) + b"\n" + good, size)
+    assert [type(row) for row in found] == [BadLine, Row]
+    assert found[1].number == 2
+    splitter = Splitter(False)
+    for _ in range(100):
+        list(splitter.feed(b"x" * 65536))
+        assert len(splitter._rest) <= MAX_RECORD
+
+
+def test_keys() -> None:
+    """The same line of the same source has the same key; another line, user, name or source another one."""
+    row = Row(3, "tea", False, None, None, 10)
+    keys = {
+        key_of(row, "alice", "a.csv"),
+        key_of(row, "alice", "b.csv"),
+        key_of(row, "bob", "a.csv"),
+        key_of(row._replace(number=4), "alice", "a.csv"),
+        key_of(row._replace(name="coffee"), "alice", "a.csv"),
+    }
+    assert len(keys) == 5
+    assert key_of(row._replace(done=True, size=11), "alice", "a.csv") in keys
+    assert all(len(key) <= 128 for key in keys)
+    assert key_of(row._replace(key="mine"), "alice", "a.csv") == "mine"
+
+
+def test_a_record_by_itself() -> None:
+    """What a line says besides is left alone."""
+    _, read = reader_of("jsonl")
+    line = json.dumps({"id": "x", "name": "tea", "createdOn": "y", "colour": 1, "done": None}).encode()
+    assert read(Record(1, line, len(line))) == Row(1, "tea", False, None, None, len(line))

@@ -1,0 +1,163 @@
+"""What people type and are told: short ids, exit statuses, figures, what a server is by its bytes."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import click
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
+from twisted.trial.unittest import SynchronousTestCase
+
+from twisted_tasks import model
+from twisted_tasks.cli import doctor_sqlite, short_ids
+from twisted_tasks.cli.app import tasks
+from twisted_tasks.cli.dialects import DIALECTS, answers, call, what_it_is
+from twisted_tasks.cli.load import Durations
+from twisted_tasks.cli.screen import clean, counted
+from twisted_tasks.cli.status import Status, Trouble, explain
+from twisted_tasks.cli.stores import describe, read_store, same_store
+from twisted_tasks.client import errors
+from twisted_tasks.storage import sqlite
+from twisted_tasks.testing import TasksDouble
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+class ShortIdTests(SynchronousTestCase):
+    """Ends of ids."""
+
+    def setUp(self) -> None:
+        self.double = TasksDouble()
+        self.client = self.double.client()
+        self.tasks = [self.successResultOf(self.client.add("alice", str(number))) for number in range(50)]
+
+    def find(self, *given: str) -> Deferred[list[model.Task]]:
+        return Deferred.fromCoroutine(short_ids.find(self.client, "alice", given))
+
+    def test_enough(self) -> None:
+        """As many characters are shown as tell all tasks apart, six at least, and these suffice."""
+        ids = [task.id for task in self.tasks]
+        width = short_ids.enough(ids)
+        assert len({task_id[-width:] for task_id in ids}) == len(ids)
+        assert short_ids.enough(["0" * 24]) == 6
+        assert short_ids.enough(["a" + "0" * 23, "b" + "0" * 23, "c" * 24]) == 24
+        for task in self.tasks[:5]:
+            assert self.successResultOf(self.find(task.id[-width:].upper())) == [task]
+
+    def test_whole_and_short(self) -> None:
+        """Whole ids and short ones go together, in the order given, each task once."""
+        first, second = self.tasks[:2]
+        assert self.successResultOf(self.find(second.id, first.id[-12:], second.id[-12:])) == [second, first]
+
+    def test_none_or_several(self) -> None:
+        """An end that fits no task, or several, is told, and which these are."""
+        tasks = self.double.store.tasks
+        for task_id in ("1" * 20 + "0abc", "2" * 20 + "0abc"):
+            tasks[task_id] = self.tasks[0]._replace(id=task_id)
+        error = self.failureResultOf(self.find("0abc"), Trouble).value
+        assert error.status == Status.NOT_FOUND
+        assert "fits 2 tasks: " in str(error)
+        assert "10abc" in str(error)
+        assert "20abc" in str(error)
+        assert "no task's id ends in" in str(self.failureResultOf(self.find("f" * 23), Trouble).value)
+        for given in ("tea", "", "0" * 25, "--"):
+            assert "is no id" in str(self.failureResultOf(self.find(given), Trouble).value)
+
+
+def test_every_error_has_a_status() -> None:
+    """Every way a call can fail has an exit status and one line; a bug has none."""
+    kinds = {one for one in vars(errors).values() if inspect.isclass(one) and issubclass(one, model.TaskError)}
+    for kind in kinds - {model.TaskError, errors.UnknownError}:
+        explained = explain(kind("what happened"))
+        assert explained is not None
+        assert explained[0] not in (Status.OK, Status.USAGE)
+        assert explained[1].startswith("what happened")
+    assert explain(ZeroDivisionError()) is None
+
+
+def test_the_statuses_are_described() -> None:
+    """The command's help and docs/client.md list every exit status."""
+    manual = (ROOT / "docs/client.md").read_text()
+    for status in Status:
+        assert f"\n  {status.value}  " in (tasks.epilog or "")
+        assert f"\n| {status.value} | " in manual
+
+
+def test_the_commands_are_described() -> None:
+    """docs/client.md has every command, and every command has help for each of its options."""
+    manual = (ROOT / "docs/client.md").read_text()
+    context = click.Context(tasks)
+    for name in tasks.list_commands(context):
+        command = tasks.get_command(context, name)
+        assert command is not None
+        assert f"`tasks {name}" in manual
+        assert command.help
+        assert all(getattr(one, "help", "") for one in command.params if one.param_type_name == "option")
+
+
+def test_names_cannot_steer_a_terminal() -> None:
+    """Whatever is not printable is shown as an escape."""
+    assert clean("tea ☕ 世界") == "tea ☕ 世界"
+    assert clean("a\x1b[31m\n\t\x07\u202eb") == r"a\x1b[31m\n\t\x07\u202eb"
+
+
+def test_counting() -> None:
+    """One is one, and thousands are readable."""
+    assert [counted(number, "task") for number in (0, 1, 2000)] == ["0 tasks", "1 task", "2,000 tasks"]
+
+
+def test_durations() -> None:
+    """Percentiles are right to within 5 %, from a tenth of a millisecond to a minute."""
+    durations = Durations()
+    assert durations.percentile(0.5) == 0
+    for number in range(1, 1001):
+        durations.note(number / 1000)
+    for share in (0.01, 0.5, 0.95, 0.99, 1.0):
+        assert share * 0.99 <= durations.percentile(share) <= share * 1.06
+    durations.note(3600)
+    assert durations.percentile(1.0) > 55
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_answers_in_each_dialect(dialect: str) -> None:
+    """A reply is known when it is whole, and a call, or half a reply, is not taken for one."""
+    protocol, framed = DIALECTS[dialect]
+    asked = call(protocol, framed)
+    assert not answers(protocol, framed, asked)
+    assert not answers(protocol, framed, b"")
+    assert not answers(protocol, framed, b"HTTP/1.1 400 Bad Request")
+
+
+def test_what_a_server_is() -> None:
+    """Other servers are known by their first bytes."""
+    for data, what in (
+        (b"HTTP/1.1", "web server"),
+        (b"\x15\x03\x01", "TLS"),
+        (b"SSH-2.0", "another kind"),
+        (b"?", "no Thr"),
+    ):
+        assert what in what_it_is(data, ConnectionDone())
+    assert "without a word" in what_it_is(b"", ConnectionDone())
+    assert "says nothing" in what_it_is(b"", TimeoutError())
+
+
+def test_stores_by_name() -> None:
+    """A store is a path or a URI; what is said of it keeps its password."""
+    assert describe(read_store("sqlite:a.sqlite3")) == describe(read_store("a.sqlite3")) == "a.sqlite3"
+    named = describe(read_store("mongodb://me:secret@db1,db2/admin?tls=true", "mine"))
+    assert named == "MongoDB at db1,db2, database mine"
+    assert same_store(read_store("a.sqlite3"), read_store("./a.sqlite3"))
+    assert not same_store(read_store("a.sqlite3"), read_store("mongodb://a"))
+    assert not same_store(read_store("mongodb://a"), read_store("mongodb://a", "other"))
+    with pytest.raises(Trouble):
+        read_store("mongodb://a", "a.b")
+
+
+def test_the_doctor_knows_the_file() -> None:
+    """What the doctor looks for in an SQLite file is what the store puts there."""
+    assert doctor_sqlite._APPLICATION_ID == sqlite.APPLICATION_ID
+    schema = (ROOT / "twisted_tasks/storage/schema/0001_tasks.sql").read_text()
+    assert f"CREATE INDEX {doctor_sqlite._INDEX} " in schema
