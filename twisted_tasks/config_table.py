@@ -143,7 +143,7 @@ SETTINGS: tuple[Setting, ...] = (
         "Calls in flight on one connection before it is read no further.",
     ),
     Setting(
-        "max-connections", ("TASKS_MAX_CONNECTIONS",), value.integer(1, 1_000_000), "16384", "Connections at once."
+        "max-connections", ("TASKS_MAX_CONNECTIONS",), value.integer(1, 1_000_000), "10000", "Connections at once."
     ),
     Setting(
         "max-unsent",

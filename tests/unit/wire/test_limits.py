@@ -316,7 +316,7 @@ def test_descriptors(monkeypatch: pytest.MonkeyPatch, log: list[str]) -> None:
     monkeypatch.setattr("twisted_tasks.wire.server.room_for_connections", lambda: 1)
     server = Server()
     server.factory.doStart()
-    assert "room for 1 connections of the 16384" in log[0]
+    assert "room for 1 connections of the 10000" in log[0]
     server.connect()
     assert server.factory.buildProtocol(None) is None
     monkeypatch.setattr("twisted_tasks.wire.server.room_for_connections", lambda: None)
