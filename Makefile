@@ -42,8 +42,8 @@ image-check: $(VENV)/.test  ## try the image that was built (DOCKER=podman, IMAG
 	DOCKER="$(DOCKER)" IMAGE="$(IMAGE)" $(BIN)/python -m pytest tests/image/check_image.py $(PYTEST_ARGS)
 
 # The compiler reads our own IDL less one default. "optional string name = ''" makes generated code answer "" for a
-# name that was not sent, and upsert has to know the two apart. A default is never on the wire, so clients that are
-# generated from tasks.thrift itself notice nothing. Needs Debian's thrift-compiler.
+# name that was not sent, and upsert has to know the two apart. What is on the wire stays the same for clients that are
+# generated from tasks.thrift itself. Needs Debian's thrift-compiler.
 thrift:  ## write twisted_tasks/gen again from tasks.thrift
 	rm -rf build/thrift && mkdir -p build/thrift
 	sed 's/optional string name = ""/optional string name/' tasks.thrift > build/thrift/tasks.thrift

@@ -26,7 +26,10 @@ struct Task {
   1: optional string id,
   /** Whose task it is. */
   2: string userId,
-  /** What is to be done. */
+  /**
+   * What is to be done. Mind the default in an upsert that is to leave the name
+   * as it is: where generated code fills it in, clear the field, or use update.
+   */
   3: optional string name = "",
   /**
    * When it was added: ISO 8601 in UTC, to the millisecond, the same text from
@@ -86,7 +89,10 @@ service Tasks {
   /** Sets what is given, leaves what is absent, and answers with the task as it then is. */
   Task update(1:string taskId, 2:string name, 3:bool done, 4:string userId) throws (1:BaseException ouch),
 
-  /** Without an id adds the task, its done kept; with an id updates that task. */
+  /**
+   * Without an id adds the task, its done kept; with an id updates that task:
+   * sets the fields that are sent, and leaves those that are not.
+   */
   Task upsert(1:Task task) throws (1:BaseException ouch),
 
   /** The task of this id. */

@@ -180,7 +180,9 @@ def _find(
         return f"--{setting.option}", typed
     for variable in setting.variables:
         text = environment.get(variable, "")
-        if text and not (variable == LINK_URL and text.startswith("tcp://")):
+        # A link's URL says where somebody else listens. For MongoDB it is looked at in its turn; for a service that is
+        # itself called tasks, TASKS_PORT says nothing about where to listen.
+        if text and not (variable.endswith("_PORT") and text.startswith("tcp://")):
             return variable, text.split() if setting.repeatable else text
     return None, None
 
@@ -225,9 +227,11 @@ def _store(given: _Given, environment: Mapping[str, str]) -> SqliteSettings | Mo
     for setting in SETTINGS:
         if setting.option.startswith("mongo-"):
             given.together("sqlite", setting.option)
-    linked_host, linked_port = _link(environment)
     chosen = any(option.startswith("mongo-") for option in given.source)
-    if not chosen and ("sqlite" in given or (linked_host is None and linked_port is None)):
+    # What somebody has chosen leaves the links unread, be they right or wrong.
+    unread = "mongo-uri" in given or ("sqlite" in given and not chosen)
+    linked_host, linked_port = (None, None) if unread else _link(environment)
+    if not chosen and linked_host is None and linked_port is None:
         return SqliteSettings(given.get("sqlite"), chosen="sqlite" in given)
     if "mongo-uri" in given:
         uri = given.get("mongo-uri")

@@ -42,7 +42,7 @@ SETTINGS: tuple[Setting, ...] = (
         "A Twisted server endpoint to listen on (tcp:, unix:, ssl:, systemd:), instead of host and port; repeatable.",
         repeatable=True,
     ),
-    Setting("sqlite", ("TASKS_SQLITE",), value.text, "tasks.sqlite3", "The file of the embedded store."),
+    Setting("sqlite", ("TASKS_SQLITE",), value.sqlite, "tasks.sqlite3", "The file of the embedded store."),
     Setting("mongo-uri", ("MONGO_URI",), value.mongo_uri, "none", "Keep tasks in this MongoDB."),
     Setting("mongo-host", ("MONGO_HOST",), value.host, "127.0.0.1", "The host of the MongoDB to keep tasks in."),
     Setting("mongo-port", ("MONGO_PORT",), value.remote_port, "27017", "Its port."),

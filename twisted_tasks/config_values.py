@@ -84,6 +84,13 @@ def host(given: str) -> str:
     return name
 
 
+def sqlite(given: str) -> str:
+    """Return the path of a file."""
+    if given == ":memory:":
+        raise ValueError("tasks in memory would be gone with each connection; give a file")
+    return text(given)
+
+
 def http(given: str) -> str:
     """Return an endpoint; a bare port is on the loopback address: what it tells is for this machine, by default."""
     if re.fullmatch(r"[+-]?[0-9]+", given.strip()):

@@ -122,7 +122,7 @@ def valid_user_id(user_id: str | None) -> str:
     """Return the user id, or raise InvalidArgument when it is absent, empty, too long, holds a NUL or is no Unicode."""
     if not user_id:
         raise InvalidArgument("userId is missing")
-    return _valid_text("userId", user_id, USER_ID_MAX)
+    return _valid_identity("userId", user_id, USER_ID_MAX)
 
 
 def valid_task_id(task_id: str | None) -> str:
@@ -143,7 +143,7 @@ def valid_key(key: str) -> str:
     """Return the idempotency key, or raise InvalidArgument when it is empty, too long, holds a NUL or is no Unicode."""
     if not key:
         raise InvalidArgument("key is empty: leave it out, or give 1 to 128 characters")
-    return _valid_text("key", key, KEY_MAX)
+    return _valid_identity("key", key, KEY_MAX)
 
 
 def valid_limit(limit: int) -> int:
@@ -151,6 +151,13 @@ def valid_limit(limit: int) -> int:
     if not 1 <= limit <= PAGE_MAX:
         raise InvalidArgument(f"limit is not within 1 to {PAGE_MAX}")
     return limit
+
+
+def _valid_identity(what: str, text: str, limit: int) -> str:
+    # Thrift's decoders put this in the place of bytes that are no UTF-8, so that different ones would become one.
+    if "\ufffd" in text:
+        raise InvalidArgument(f"{what} is not valid Unicode")
+    return _valid_text(what, text, limit)
 
 
 def _valid_text(what: str, text: str, limit: int) -> str:

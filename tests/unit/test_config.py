@@ -68,6 +68,7 @@ def test_an_empty_variable_is_not_set() -> None:
         ("mongo-db", "a.b", "--mongo-db: 'a.b' is not a name of a MongoDB database"),
         ("mongo-pool-size", "0", "--mongo-pool-size: 0 is not within"),
         ("sqlite", "", "--sqlite: it is empty"),
+        ("sqlite", ":memory:", "--sqlite: tasks in memory would be gone"),
     ],
 )
 def test_a_bad_option(option: str, text: str, complaint: str) -> None:
@@ -160,6 +161,18 @@ def test_links_stand_behind_what_was_chosen() -> None:
     link = {"MONGO_PORT": "tcp://10.0.0.5:27017", "MONGO_PORT_27017_TCP_ADDR": "10.0.0.5"}
     assert mongo_uri(MONGO_URI="mongodb://db", **link) == "mongodb://db"
     assert settings(("sqlite", "here"), **link).store == SqliteSettings("here", chosen=True)
+
+
+def test_links_that_are_left_unread_may_be_wrong() -> None:
+    """What stands behind a choice is not looked at."""
+    wrong = {"MONGO_PORT_27017_TCP_PORT": "abc", "MONGO_PORT_27017_TCP_ADDR": "a b"}
+    assert mongo_uri(MONGO_URI="mongodb://db", **wrong) == "mongodb://db"
+    assert settings(("sqlite", "here"), **wrong).store == SqliteSettings("here", chosen=True)
+
+
+def test_a_service_called_tasks() -> None:
+    """Kubernetes sets TASKS_PORT to a URL for a service called tasks: that is not where to listen."""
+    assert settings(TASKS_PORT="tcp://10.0.0.7:6001") == settings()
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from twisted_tasks.model import InvalidArgument, Position
 ZEROS = "0" * 24
 
 
-@pytest.mark.parametrize("user_id", [None, "", "x" * 257, "a\0b", "\ud800"])
+@pytest.mark.parametrize("user_id", [None, "", "x" * 257, "a\0b", "\ud800", "a\ufffd"])
 def test_invalid_user_ids(user_id: str | None) -> None:
     """A user id is there, 1 to 256 characters, without NUL, and Unicode."""
     with pytest.raises(InvalidArgument, match="userId"):
@@ -53,7 +53,7 @@ def test_valid_names(name: str) -> None:
     assert model.valid_name(name) == name
 
 
-@pytest.mark.parametrize("key", ["", "x" * 129, "\0"])
+@pytest.mark.parametrize("key", ["", "x" * 129, "\0", "\ufffd"])
 def test_invalid_keys(key: str) -> None:
     """A key has 1 to 128 characters and no NUL."""
     with pytest.raises(InvalidArgument, match="key"):

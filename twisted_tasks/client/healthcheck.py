@@ -145,7 +145,10 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[int,
     """
     if len(arguments) > 1:
         return 1, "usage: python -m twisted_tasks.client.healthcheck [HOST:PORT]"
-    address = arguments[0] if arguments else f"127.0.0.1:{environment.get('TASKS_PORT') or 6001}"
+    port = environment.get("TASKS_PORT", "")
+    if not port or port.startswith("tcp://"):  # what Kubernetes sets for a service called tasks
+        port = "6001"
+    address = arguments[0] if arguments else f"127.0.0.1:{port}"
     try:
         health = ask(*parse_address(address))
     except ValueError as error:

@@ -48,13 +48,13 @@ def to_task(document: Mapping[str, Any]) -> Task:
         document["userId"],
         name if type(name) is str else "" if name is None else str(name),
         _moment(document.get("createdOn")),
-        bool(document.get("done")),
+        document.get("done") == 1,  # True, or the 1 of a client that has no booleans
     )
 
 
 def is_task(document: Mapping[str, Any]) -> bool:
-    """Return whether a document can be a task: one with another kind of id has no id to tell a caller."""
-    return type(document["_id"]) is ObjectId
+    """Return whether a document can be a task: with another kind of id or user nobody can ask for it."""
+    return type(document["_id"]) is ObjectId and type(document.get("userId")) is str
 
 
 def to_tasks(documents: Iterable[Mapping[str, Any]]) -> list[Task]:
@@ -137,9 +137,14 @@ def find_users(users: Sequence[str]) -> dict[str, Any]:
 
 def find_page(query: ListQuery) -> dict[str, Any]:
     """Return the command that finds what one query asks for."""
-    wanted: dict[str, Any] = {"userId": query.user_id}
+    # What can be no task must not be counted: a page short of tasks would pass for the last one. Equality alone finds
+    # a list that holds the user, too.
+    wanted: dict[str, Any] = {
+        "userId": {"$eq": query.user_id, "$not": {"$type": "array"}},
+        "_id": {"$type": "objectId"},
+    }
     if query.done is not None:
-        wanted["done"] = True if query.done else {"$ne": True}  # absent is not done
+        wanted["done"] = {"$in" if query.done else "$nin": [True, 1]}  # absent is not done
     if query.after is not None:
         wanted |= _after(query.after)
     command = {"find": COLLECTION, "filter": wanted, "sort": _NEWEST_FIRST, "batchSize": BATCH_SIZE}

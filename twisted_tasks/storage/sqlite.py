@@ -30,7 +30,7 @@ from twisted_tasks.model import (
     to_milliseconds,
 )
 from twisted_tasks.storage.interface import IStoreCheck, ITaskScan, ITaskStore, Outcome, StoreMisconfigured
-from twisted_tasks.storage.sqlite_schema import inspect, prepare
+from twisted_tasks.storage.sqlite_schema import ANY_TASK, inspect, prepare
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -163,11 +163,12 @@ class SqliteStore:
         return succeed(None)
 
     def ping(self, deadline: float) -> Deferred[None]:
-        """See ITaskStore. Takes the write lock and lets go of it: a file that can only be read does not pass."""
+        """See ITaskStore. Takes the write lock, and looks at a task: a file that can only be read does not pass."""
 
-        def nothing(cursor: _Cursor, item: None) -> None: ...
+        def look(cursor: _Cursor, item: None) -> None:
+            cursor.execute(ANY_TASK)
 
-        return self._write(nothing, [None], deadline).addCallback(lambda _: None)
+        return self._write(look, [None], deadline).addCallback(lambda _: None)
 
     def add(self, tasks: Sequence[Task], deadline: float) -> Deferred[list[Outcome[Task]]]:
         """See ITaskStore."""

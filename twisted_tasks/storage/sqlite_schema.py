@@ -18,6 +18,9 @@ from twisted_tasks.storage.interface import StoreMisconfigured
 # "TASK" in ASCII: what `file` and PRAGMA application_id know our files by.
 APPLICATION_ID = 0x5441534B
 
+# What a file that works can be asked.
+ANY_TASK = "SELECT id, user_id, name, created_on, done FROM tasks LIMIT 1"
+
 
 def _steps() -> list[tuple[int, str]]:
     """Return the schema's steps as (version it leads to, SQL), in order."""
@@ -35,6 +38,7 @@ def prepare(connection: sqlite3.Connection) -> None:
     upgrade = _version(connection) < _steps()[-1][0]
     connection.execute("PRAGMA journal_mode = WAL")
     if not upgrade:
+        connection.execute(ANY_TASK).fetchone()
         return
     # From here to COMMIT nobody else can upgrade the file; a second process that starts at once finds it done.
     connection.execute("BEGIN IMMEDIATE")
@@ -48,7 +52,8 @@ def prepare(connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # some errors have ended it already
+            connection.execute("ROLLBACK")
         raise
 
 
@@ -65,6 +70,8 @@ def inspect(path: str) -> str:
         version = _version(connection)
         connection.execute("BEGIN IMMEDIATE")  # a file that cannot be written refuses
         connection.execute("ROLLBACK")
+        if version:
+            connection.execute(ANY_TASK).fetchone()
     return f"the SQLite file {path} works; it has version {version}"
 
 

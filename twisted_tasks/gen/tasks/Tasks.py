@@ -64,7 +64,8 @@ class Iface(Interface):
 
     def upsert(task):
         """
-        Without an id adds the task, its done kept; with an id updates that task.
+        Without an id adds the task, its done kept; with an id updates that task:
+        sets the fields that are sent, and leaves those that are not.
 
         Parameters:
          - task
@@ -300,7 +301,8 @@ class Client(object):
 
     def upsert(self, task):
         """
-        Without an id adds the task, its done kept; with an id updates that task.
+        Without an id adds the task, its done kept; with an id updates that task:
+        sets the fields that are sent, and leaves those that are not.
 
         Parameters:
          - task
