@@ -77,6 +77,7 @@ class _Wire(StringTransport):
         super().__init__()
         self.server = server
         self.lost = False
+        self.forgotten = False  # by the network, which says nothing
         self.protocol: Any = None
         self._clock = clock
 
@@ -86,7 +87,7 @@ class _Wire(StringTransport):
         self._clock.callLater(ROUND_TRIP, self._serve, message.request_id, bson.decode(message.body))
 
     def _serve(self, request: int, command: dict[str, Any]) -> None:
-        if self.lost or self.server.frozen:
+        if self.lost or self.forgotten or self.server.frozen:
             return
         reply = self.server.answer(command)
         if reply is not None and not self.lost:

@@ -23,7 +23,7 @@ from twisted_tasks.storage.mongo_checkout import MAX_IN_FLIGHT
 from twisted_tasks.storage.mongo_client import Client
 from twisted_tasks.storage.mongo_connection import Connection
 from twisted_tasks.storage.mongo_options import MongoOptions
-from twisted_tasks.storage.mongo_pool import MAX_OPENING
+from twisted_tasks.storage.mongo_pool import IDLE_SECONDS, MAX_OPENING
 from twisted_tasks.storage.mongo_reply import (
     CommandFailed,
     ConnectionLost,
@@ -336,6 +336,18 @@ def test_connections_are_made_few_at_a_time(world: World) -> None:
     assert most <= MAX_OPENING + 1  # and the watch's
     world.run(6.0)
     assert world.client.state().ready == 50
+
+
+def test_idle_connections_are_tried_out(alone: tuple[World, FakeServer]) -> None:
+    """A connection that nobody uses is asked for a sign of life, now and then; one that gives none is replaced."""
+    world, server = alone
+    world.run(IDLE_SECONDS * 3, step=0.1)
+    assert world.client.state()[1:5] == (POOL, 0, 0, POOL)
+    forgotten = server.connections[-1]
+    forgotten.forgotten = True
+    world.run(IDLE_SECONDS * 2, step=0.1)
+    assert forgotten.lost
+    assert world.client.state()[1:5] == (POOL, 0, 0, POOL + 1)
 
 
 # A set of three.

@@ -57,7 +57,7 @@ class Connection(MongoProtocol):
         self.hello: Mapping[str, Any] = {}
         self.ended: str | None = None
         self._clock = clock
-        self._owing_since = 0.0
+        self._owing_since = clock.seconds()
         self._pieces: list[bytes] = []  # of a reply that has not come whole
         self._come = 0
         self._wanted = _HEADER
@@ -77,6 +77,10 @@ class Connection(MongoProtocol):
     def stalled(self, now: float) -> bool:
         """Return whether the server has owed a reply for a while."""
         return self.inflight() > 0 and now - self._owing_since > STALLED_SECONDS
+
+    def idle_for(self) -> float:
+        """Return for how many seconds nothing has been sent; 0 while something is in flight."""
+        return 0.0 if self.inflight() else self._clock.seconds() - self._owing_since
 
     def on_end(self, listener: Callable[[Connection], None]) -> None:
         """Have `listener` called, once, when the connection is of no more use and before its commands fail."""

@@ -19,6 +19,11 @@ from twisted_tasks.storage.mongo_topology import Listener
 
 MAX_OPENING = 2
 """Connections being made at once: each costs the server a login, and a primary just elected has other things to do."""
+IDLE_SECONDS = 60.0
+"""A connection that has not been used for so long is tried out. Networks forget connections that are idle for a few
+minutes, and say nothing; whoever used it next would find out at his deadline."""
+_IDLE_ROUND = 5.0
+"""Seconds between two such trials: one at a time, since they take a connection out of use."""
 _SHORT_LIFE = 1.0
 """Seconds. A connection that ended sooner counts as one that could not be made."""
 
@@ -57,6 +62,7 @@ class Pool(Listener):
         self._suspects = 0  # being asked whether their server is primary
         self._resting: Deferred[None] | None = None
         self._tasks: set[Deferred[None]] = set()
+        self._start(self._try_idle())
 
     def wait(self, deadline: float) -> Deferred[Connection]:
         """Return a connection as soon as there is one.
@@ -178,6 +184,13 @@ class Pool(Listener):
         else:
             connection.abort("another MongoDB server is primary")
             self._fill()
+
+    async def _try_idle(self) -> None:
+        while True:
+            await sleep(self._clock, _IDLE_ROUND)
+            longest = max(self.checkout.ready, key=lambda connection: connection.idle_for(), default=None)
+            if longest is not None and longest.idle_for() >= IDLE_SECONDS:
+                self.suspect(longest)
 
     def _adopt(self, connection: Connection) -> None:
         self.checkout.ready.append(connection)
