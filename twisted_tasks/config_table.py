@@ -94,7 +94,7 @@ SETTINGS: tuple[Setting, ...] = (
         "batch-in-flight",
         ("TASKS_BATCH_IN_FLIGHT",),
         value.integer(1, 1000),
-        "2",
+        "8",
         "Batches of one kind (adds, lists, ...) that may be on their way to the store at once.",
     ),
     Setting(

@@ -26,6 +26,7 @@ from twisted_tasks.model import (
     TaskRef,
 )
 from twisted_tasks.storage.batching import BatchingStore, BatchLimits
+from twisted_tasks.storage.batching_queue import PATIENCE
 from twisted_tasks.storage.interface import ITaskStore
 
 MOMENT = datetime(2026, 11, 23, 10, 15, 30, tzinfo=UTC)
@@ -121,16 +122,58 @@ def test_the_next_batch_leaves_before_the_answers(desk: Desk) -> None:
     assert sent_when_told == [3]
 
 
-def test_batches_in_flight_are_bounded() -> None:
-    """At most `max_in_flight` batches of a kind are on their way."""
-    desk = Desk(max_in_flight=3)
-    results = [desk.add(name) for name in "abcdefg"]
-    assert desk.sent() == [["a"], ["b"], ["c"]]
+def test_a_full_batch_does_not_wait() -> None:
+    """A batch that is full leaves beside those on their way, up to `max_in_flight`."""
+    desk = Desk(max_items=2, max_in_flight=3)
+    results = [desk.add(name) for name in "abcdefgh"]
+    assert desk.sent() == [["a"], ["b", "c"], ["d", "e"]]
     desk.inner.under_way[1].answer()
-    assert desk.sent()[3:] == [["d", "e", "f", "g"]]
-    assert len(desk.inner.under_way) == 3
+    assert desk.sent()[3:] == [["f", "g"]]
+    desk.inner.under_way[0].answer()
+    assert len(desk.inner.under_way) == 2
     desk.answer_all()
-    assert [result[0].name for result in results] == list("abcdefg")
+    assert desk.sent()[4:] == [["h"]]
+    assert [result[0].name for result in results] == list("abcdefgh")
+
+
+def test_nothing_waits_behind_a_batch_that_is_stuck() -> None:
+    """When a batch takes longer than usual the next one leaves beside it, up to `max_in_flight`."""
+    desk = Desk(max_in_flight=3)
+    stuck = desk.add("a")
+    results = [desk.add("b"), desk.add("c")]
+    desk.clock.advance(PATIENCE * 0.9)
+    assert desk.sent() == [["a"]]
+    desk.clock.advance(PATIENCE * 0.2)
+    assert desk.sent() == [["a"], ["b", "c"]]
+    desk.inner.under_way[1].answer()
+    assert [result[0].name for result in results] == ["b", "c"]
+    assert stuck == []
+
+    desk.add("d")
+    assert desk.sent()[2:] == []
+    desk.clock.pump([PATIENCE / 4] * 5)
+    assert desk.sent()[2:] == [["d"]]
+    desk.add("e")
+    desk.clock.pump([PATIENCE / 4] * 5)
+    desk.add("f")
+    desk.clock.pump([PATIENCE / 4] * 10)
+    assert desk.sent()[2:] == [["d"], ["e"]]
+    desk.inner.under_way[2].answer()
+    assert desk.sent()[4:] == [["f"]]
+
+
+def test_a_place_that_becomes_free_is_used() -> None:
+    """A call that found every place taken leaves when one is free and those on their way take long."""
+    desk = Desk(max_in_flight=2)
+    desk.add("a")
+    desk.add("b")
+    desk.clock.advance(PATIENCE)
+    desk.add("c")
+    desk.clock.advance(PATIENCE / 2)
+    desk.inner.under_way[0].answer()
+    assert desk.sent() == [["a"], ["b"]]
+    desk.clock.pump([PATIENCE / 4] * 4)
+    assert desk.sent() == [["a"], ["b"], ["c"]]
 
 
 def test_kinds_do_not_wait_for_each_other(desk: Desk) -> None:

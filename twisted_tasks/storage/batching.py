@@ -3,8 +3,9 @@
     caller -> BatchingStore.add -> queue of adds: leaves at once, or waits -> store.add([...], deadline)
     caller <- its own outcome   <- queue of adds: the next batch leaves    <- one outcome per item
 
-Each kind of operation has its queue. While fewer than `max_in_flight` batches of a kind are on their way a call leaves
-as it comes, so an idle service adds no delay; otherwise it waits, and leaves in the next batch in order of arrival.
+Each kind of operation has its queue. When nothing of a kind is on its way a call leaves as it comes, so an idle service
+adds no delay; otherwise it waits, and leaves in the next batch, in order of arrival. That is when the one before it has
+come back; or earlier, when the next one is full or the one before it seems stuck.
 
 What callers can rely on, besides what ITaskStore says:
 

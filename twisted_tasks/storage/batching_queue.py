@@ -26,9 +26,16 @@ from twisted_tasks.storage.interface import Outcome
 Operation: TypeAlias = Callable[[Any, float], Deferred[list[Any]]]
 """An operation of ITaskStore: items and a deadline in, outcomes out."""
 
+PATIENCE = 0.02
+"""Seconds after which a batch does not keep the next one waiting any more. Much longer than a database in order takes,
+so that calls gather; short beside what a caller waits for when one connection, or one query, is stuck."""
+
 _GRAIN = 0.005
 """Seconds between two looks at deadlines. A look costs as much as there are calls: when thousands of them expire one
 after another, there are 200 looks a second and not thousands."""
+
+_SHORTEST = 0.001
+"""Seconds a timer runs at least: one that comes a rounding too early must not come again and again."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +46,9 @@ class BatchLimits:
     """Items of one batch. An insert costs MongoDB 180 us alone and 8 us among 64: little is left to gain."""
     max_bytes: int = 1 << 20
     """Bytes of text in one batch of writes, guessed rather too high. An item that is larger travels alone."""
-    max_in_flight: int = 2
-    """Batches on their way: the store works on one while we take the other one apart."""
+    max_in_flight: int = 8
+    """Batches on their way. Mostly there is one: another leaves beside it when it is full, which is how the number
+    of items bounds nothing where the way is long, or when the last one has taken longer than PATIENCE."""
     max_open: int = 4096
     """Calls that are waiting or on their way; one more is Overloaded."""
 
@@ -84,11 +92,13 @@ class Queue:
         self._ready: deque[Call] = deque()  # may leave, in order of arrival
         self._open: dict[Call, None] = {}  # not answered: ready, or in line, or on their way
         self._in_flight = 0  # batches
+        self._last_left = -inf
         self._pumping = False
         self.waits = 0
         """Calls that had to wait for others to come back, so far."""
         self.waited = 0.0
         """Seconds that these have waited, all together."""
+        self._earliest = inf  # no open call has an earlier deadline
         self._timer: IDelayedCall | None = None
         self._timer_at = inf
 
@@ -102,11 +112,15 @@ class Queue:
         if len(items) != 1:
             return self._put_several(items, deadline)
         item = items[0]
-        if not self._ready and self._in_flight < self._limits.max_in_flight and self._claim(item):
+        if not self._in_flight and not self._ready and self._claim(item):
             # What travels alone has its deadline kept by the store, and needs no Deferred besides the store's.
-            self._in_flight += 1
+            self._in_flight = 1
+            self._last_left = self._clock.seconds()
             return self._ask(items, deadline).addBoth(self._back_alone, item)
-        return self._enqueue(item, deadline)
+        answer = self._enqueue(item, deadline)
+        if len(self._ready) >= self._limits.max_items:
+            self._pump()
+        return answer
 
     @property
     def open(self) -> int:
@@ -152,33 +166,47 @@ class Queue:
     def _enqueue(self, item: Any, deadline: float) -> Deferred[list[Any]]:
         call = Call(item, deadline, next(self._numbers), self._clock.seconds())
         self._open[call] = None
-        if deadline < self._timer_at:
-            self._set_timer(deadline)
+        if deadline < self._earliest:
+            self._earliest = deadline
+        self._look_by(deadline)
         if self._claim(item):
             self._ready.append(call)
+            self._look_by(self._last_left + PATIENCE)
         else:
             self._stand_in_line(call)
         return call.answer  # type: ignore[return-value]  # it is new
+
+    def _look_by(self, moment: float) -> None:
+        if moment < self._timer_at:
+            self._set_timer(moment)
 
     def _set_timer(self, moment: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
         self._timer, self._timer_at = None, moment
         if moment < inf:
-            self._timer = self._clock.callLater(max(0.0, moment - self._clock.seconds()), self._look)
+            delay = max(_SHORTEST, moment - self._clock.seconds())
+            self._timer = self._clock.callLater(delay, self._look)
 
     def _look(self) -> None:
-        """Answer calls whose deadline has passed. One timer for all of them: nearly all are answered long before."""
+        """See to what has taken too long: batches on their way, and calls whose deadline has passed.
+
+        One timer serves all: it is set again only when it has run, since nearly all calls are answered long before.
+        """
         self._timer, self._timer_at = None, inf
         now = self._clock.seconds()
+        if now >= self._earliest:
+            self._expire(now)
+        self._pump()
+        self._look_by(max(self._earliest, now + _GRAIN))
+
+    def _expire(self, now: float) -> None:
         late = [call for call in self._open if call.deadline <= now]
         for call in late:
             self._answer(call, Failure(DeadlineExceeded()))
         if late:
             self._drop_answered()
-            self._pump()
-        if self._open:
-            self._set_timer(max(min(call.deadline for call in self._open), now + _GRAIN))
+        self._earliest = min((call.deadline for call in self._open), default=inf)
 
     def _drop_answered(self) -> None:
         """Take out of the queue what was answered before it left, so that it holds no memory and no other change."""
@@ -201,12 +229,12 @@ class Queue:
         insort(self._ready, call, key=_arrival)
 
     def _pump(self) -> None:
-        """Send batches while there is what to send and few enough are on their way."""
+        """Send what may leave now."""
         if self._pumping:  # a store that answers at once leads back here: let the loop go on, not a deeper one
             return
         self._pumping = True
         try:
-            while self._ready and self._in_flight < self._limits.max_in_flight:
+            while self._may_leave():
                 self._in_flight += 1
                 batch, deadline = self._take()
                 if batch:
@@ -216,6 +244,16 @@ class Queue:
                     self._in_flight -= 1
         finally:
             self._pumping = False
+        if self._ready and self._in_flight < self._limits.max_in_flight:
+            self._look_by(self._last_left + PATIENCE)
+
+    def _may_leave(self) -> bool:
+        """Return whether there is a batch to send now."""
+        if not self._ready or not self._in_flight:
+            return bool(self._ready)
+        if self._in_flight >= self._limits.max_in_flight:
+            return False
+        return len(self._ready) >= self._limits.max_items or self._clock.seconds() >= self._last_left + PATIENCE
 
     def _take(self) -> tuple[list[Call], float]:
         """Return the next batch, and its deadline.
@@ -224,7 +262,8 @@ class Queue:
         answered at its own, whatever the store is doing.
         """
         batch: list[Call] = []
-        now, deadline, size = self._clock.seconds(), -inf, 0
+        self._last_left = now = self._clock.seconds()
+        deadline, size = -inf, 0
         while self._ready and len(batch) < self._limits.max_items:
             call = self._ready[0]
             size += self._size(call.item)
