@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.daemon import environment
 
 PROGRAM = str(Path(sys.executable).with_name("tasks"))
-_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_PARTS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\n|\r|[^\x1b\n\r]+")
 
 
 def run(
@@ -54,4 +54,23 @@ def run_on_terminal(
             break
         printed += piece
     os.close(ours)
-    return process.wait(60), _ANSI.sub("", printed.decode()).replace("\r\n", "\n")
+    return process.wait(60), shown(printed.decode())
+
+
+def shown(printed: str) -> str:
+    """Return what a terminal shows in the end: lines that were erased or written over are gone, colours too."""
+    lines, row, column = [""], 0, 0
+    for part in _PARTS.findall(printed):
+        if part == "\n":
+            row += 1
+            lines += [""] * (row + 1 - len(lines))
+        elif part == "\r":
+            column = 0
+        elif part == "\x1b[2K":
+            lines[row] = ""
+        elif match := re.fullmatch(r"\x1b\[(\d*)A", part):
+            row = max(0, row - int(match[1] or 1))
+        elif not part.startswith("\x1b"):
+            lines[row] = lines[row][:column].ljust(column) + part + lines[row][column + len(part) :]
+            column += len(part)
+    return "\n".join(line.rstrip() for line in lines)
