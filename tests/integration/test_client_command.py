@@ -22,7 +22,7 @@ from tests.command import PROGRAM, run, run_on_terminal
 from tests.daemon import ROOT, Daemon, environment
 
 MANY = int(os.environ.get("TASKS_TEST_MANY", "20000"))
-"""Tasks in the tests of long streams; CI's number. 200000 takes minutes, and is what docs/client.md speaks of."""
+"""Tasks in the tests of long streams. 200000 takes minutes."""
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
+from tests.certificates import Authority
 from tests.command import run
 from tests.daemon import Daemon
-from tests.integration.test_client_tls import Authority
 from tests.mongod import Mongod, ReplicaSet, running
 
 

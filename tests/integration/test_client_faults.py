@@ -171,7 +171,7 @@ HURTS = [cut, cut_within_replies, lose_replies, black_hole, delay, refuse]
 @pytest_twisted.ensureDeferred
 async def test_faults(daemon: Daemon, proxy: FaultProxy, hurt: Any) -> None:
     """Whatever happens to the connection, every call is acknowledged in the end, each was done once."""
-    client = TasksClient(f"127.0.0.1:{proxy.port}", reactor, timeout=30, silence=0.3, connections=2)
+    client = TasksClient(f"127.0.0.1:{proxy.port}", reactor, timeout=120, silence=0.3, connections=2)
     client.startService()
     workers = [Worker(client, f"{hurt.__name__} {number}") for number in range(8)]
     working = gatherResults([Deferred.fromCoroutine(worker.run()) for worker in workers], consumeErrors=True)
