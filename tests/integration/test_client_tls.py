@@ -10,6 +10,9 @@ import pytest_twisted
 from twisted.internet import reactor, ssl
 
 from tests.certificates import Authority
+from tests.command import run
+from tests.daemon import Daemon
+from twisted_tasks.cli.status import Status
 from twisted_tasks.client import TasksClient, tls_options
 from twisted_tasks.client.errors import DeadlineExceeded, Unreachable
 from twisted_tasks.testing import TasksDouble
@@ -73,3 +76,26 @@ def test_files_that_are_none(authority: Authority, tmp_path: Path) -> None:
             tls_options(*arguments)
     with pytest.raises(ValueError, match="without its certificate"):
         tls_options(key=text)
+
+
+def test_the_command(tmp_path: Path) -> None:
+    """The command and its doctor speak TLS with the real daemon; without the right files they say what is missing."""
+    authority = Authority(tmp_path, "authority")
+    certificate, key, _ = authority.sign_apart("service", ("localhost",))
+    own, own_key, _ = authority.sign_apart("person", ("person",))
+    serving = ("--tls-cert", str(certificate), "--tls-key", str(key), "--tls-client-ca", str(authority.file))
+    with Daemon(tmp_path, *serving) as daemon:
+        daemon.wait_for("ready: the task store works")
+        server = ("--server", f"localhost:{daemon.port}")
+        files = ("--ca", str(authority.file), "--cert", str(own), "--key", str(own_key))
+        assert run("add", "tea", "--user", "alice", *server, *files).returncode == 0
+        done = run("doctor", *server, *files)
+        assert done.returncode == 0, done.stdout
+        assert "its certificate ends in" in done.stdout
+        assert "ready" in done.stdout
+        done = run("doctor", *server)
+        assert done.returncode == 1
+        assert "TLS" in done.stdout
+        done = run("ls", "--user", "alice", *server, *files[:2], "--timeout", "3")
+        assert done.returncode in (Status.TIMEOUT, Status.UNREACHABLE)
+        assert "TLS: " in done.stderr
