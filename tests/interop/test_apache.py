@@ -22,7 +22,7 @@ from thrift.transport.TSSLSocket import TSSLSocket
 from thrift.transport.TTransport import TBufferedTransport, TFramedTransport
 from thrift.transport.TZlibTransport import TZlibTransport
 
-from tests.integration.test_client_tls import Authority
+from tests.certificates import Authority
 from tests.interop.conversation import converse
 from tests.interop.gen.plain.everything import Everything, ttypes
 from tests.interop.server import Served
@@ -146,7 +146,7 @@ def test_unix_socket(tmp_path: Path) -> None:
 def test_ssl(tmp_path: Path) -> None:
     """An ssl: endpoint."""
     authority = Authority(tmp_path, "authority")
-    pem = authority.issue("localhost")
+    pem = authority.sign("localhost", "services", ("localhost",))
     with Served(tmp_path, f"ssl:0:interface=127.0.0.1:privateKey={pem}:certKey={pem}") as served:
         context = ssl.create_default_context(cafile=str(authority.file))
         for transport in (TBufferedTransport, TFramedTransport):

@@ -35,7 +35,7 @@ def descriptors() -> Iterator[None]:
 @pytest.mark.usefixtures("descriptors")
 def test_ten_thousand(tmp_path: Path) -> None:
     """They are held, cost little memory and no time, and the next client is served as if they were not there."""
-    with Served(tmp_path) as served:
+    with Served(tmp_path, limits={"max_connections": NEEDED}) as served:
         call_once(served)
         begin = served.memory()
         crowd = [socket.create_connection(("127.0.0.1", served.port), timeout=60) for _ in range(COUNT)]

@@ -20,7 +20,7 @@ from twisted_tasks.cli.screen import clean, counted
 from twisted_tasks.cli.status import Status, Trouble, explain
 from twisted_tasks.cli.stores import describe, read_store, same_store
 from twisted_tasks.client import errors
-from twisted_tasks.storage import sqlite
+from twisted_tasks.storage import sqlite_schema
 from twisted_tasks.testing import TasksDouble
 
 ROOT = Path(__file__).parent.parent.parent
@@ -158,6 +158,6 @@ def test_stores_by_name() -> None:
 
 def test_the_doctor_knows_the_file() -> None:
     """What the doctor looks for in an SQLite file is what the store puts there."""
-    assert doctor_sqlite._APPLICATION_ID == sqlite.APPLICATION_ID
+    assert doctor_sqlite._APPLICATION_ID == sqlite_schema.APPLICATION_ID
     schema = (ROOT / "twisted_tasks/storage/schema/0001_tasks.sql").read_text()
     assert f"CREATE INDEX {doctor_sqlite._INDEX} " in schema

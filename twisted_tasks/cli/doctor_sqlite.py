@@ -9,7 +9,7 @@ from pathlib import Path
 
 from twisted_tasks.cli.findings import Findings
 
-_APPLICATION_ID = 0x5441534B  # "TASK": see storage/sqlite.py
+_APPLICATION_ID = 0x5441534B  # "TASK": see storage/sqlite_schema.py
 _INDEX = "tasks_by_user"
 _LITTLE_SPACE = 100 * 2**20
 """Bytes of free disk below which it is time to say so."""

@@ -1,8 +1,7 @@
 """One connection to one MongoDB server, from the first byte to the last.
 
-`Connection` is txmongo's protocol with three things added: a deadline for every command, an end that says why, and
-the handshake (`hello`, login) that has to be over before anybody uses it. What it is built on is public in txmongo:
-`MongoProtocol`, `send_query`, `inflight`, `Msg`.
+`Connection` is txmongo's protocol with a deadline for every command, and an end that says why. What it is built on is
+public in txmongo: `MongoProtocol` with `send_query`, `inflight` and `handle`, `MongoDecoder.decode`, `Msg`.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from twisted.internet.error import ConnectionDone, ConnectionRefusedError, DNSLo
 from twisted.internet.error import ConnectionLost as ConnectionLostError
 from twisted.internet.interfaces import IReactorTime, ITCPTransport
 from twisted.python.failure import Failure
-from txmongo.protocol import MongoProtocol, Msg
+from txmongo.protocol import MongoDecoder, MongoProtocol, Msg
 
 from twisted_tasks.storage.mongo_reply import (
     ConnectionLost,
@@ -30,6 +29,9 @@ from twisted_tasks.storage.mongo_reply import (
 # Dates as plain numbers: half the cost of datetimes, and no date there is fails to decode.
 _CODEC: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)
 
+_HEADER = 16
+_LONGEST = 48_000_000
+"""Bytes of a message's header, and of the longest message there may be (`maxMessageSizeBytes`)."""
 _WORDS: dict[type[Exception], str] = {
     DeferredTimeoutError: "no answer in time",
     TimeoutError: "no answer in time",
@@ -56,6 +58,9 @@ class Connection(MongoProtocol):
         self.ended: str | None = None
         self._clock = clock
         self._owing_since = 0.0
+        self._pieces: list[bytes] = []  # of a reply that has not come whole
+        self._come = 0
+        self._wanted = _HEADER
         self._on_end: Callable[[Connection], None] | None = None
 
     @property
@@ -126,10 +131,40 @@ class Connection(MongoProtocol):
             self.transport.setTcpNoDelay(True)
         super().connectionMade()
 
+    def dataReceived(self, data: bytes) -> None:
+        """See Protocol. Replies are cut out here: txmongo copies all that has come of one for each piece of it."""
+        if self._pieces:
+            self._pieces.append(data)
+            self._come += len(data)
+            if self._come < self._wanted:
+                return
+            data = b"".join(self._pieces)
+        try:
+            rest = self._take_replies(data)
+        except Exception as error:
+            self.fail(error)
+            return
+        self._pieces = [rest] if rest else []
+        self._come = len(rest)
+
     def connectionLost(self, reason: Failure) -> None:
         """See Protocol."""
         self._end(describe(reason))
         super().connectionLost(reason)
+
+    def _take_replies(self, data: bytes) -> bytes:
+        """Handle all replies that are whole, and return what is left; `_wanted` is then how long that has to get."""
+        while len(data) >= _HEADER:
+            length = int.from_bytes(data[:4], "little", signed=True)
+            if not _HEADER <= length <= _LONGEST:
+                raise ValueError(f"a reply of {length} bytes")
+            self._wanted = length
+            if len(data) < length:
+                return data
+            self.handle(MongoDecoder.decode(data if len(data) == length else data[:length]))
+            data = data[length:]
+        self._wanted = _HEADER
+        return data
 
     def _end(self, reason: str) -> None:
         if self.ended is None:

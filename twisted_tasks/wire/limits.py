@@ -48,9 +48,9 @@ class Limits:
         "calls in flight on one connection before it is read no further; twice a batch of the store",
     )
     max_connections: int = _limit(
-        16_384,
-        "connections at once; an idle one costs 4 KiB, this many 64 MiB. Where the limit of file "
-        "descriptors leaves room for fewer, there are fewer",
+        10_000,
+        "connections at once; an idle one costs 4 KiB, this many 40 MiB. Where the limit of file descriptors leaves "
+        "room for fewer, there are fewer",
     )
     max_unsent: int = _limit(
         16 * 2**20,
