@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from pathlib import Path
 
 import click
@@ -15,8 +16,9 @@ from twisted_tasks import model
 from twisted_tasks.cli import doctor_sqlite, short_ids
 from twisted_tasks.cli.app import tasks
 from twisted_tasks.cli.dialects import DIALECTS, answers, call, what_it_is
+from twisted_tasks.cli.findings import Findings
 from twisted_tasks.cli.load import Durations
-from twisted_tasks.cli.screen import clean, counted
+from twisted_tasks.cli.screen import Screen, clean, counted
 from twisted_tasks.cli.status import Status, Trouble, explain
 from twisted_tasks.cli.stores import describe, read_store, same_store
 from twisted_tasks.client import errors
@@ -161,3 +163,17 @@ def test_the_doctor_knows_the_file() -> None:
     assert doctor_sqlite._APPLICATION_ID == sqlite_schema.APPLICATION_ID
     schema = (ROOT / "twisted_tasks/storage/schema/0001_tasks.sql").read_text()
     assert f"CREATE INDEX {doctor_sqlite._INDEX} " in schema
+
+
+def test_a_file_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The doctor tells of a file, or of a folder, that whoever runs it may not write to."""
+    path = tmp_path / "tasks.sqlite3"
+    path.write_bytes(b"")
+    screen = Screen(True)
+    found: list[dict[str, str]] = []
+    screen.data = found.append  # type: ignore[method-assign,assignment]
+    monkeypatch.setattr(os, "access", lambda place, mode: place != tmp_path)  # root may write anywhere
+    doctor_sqlite.examine(str(path), Findings(screen, True))
+    assert [(one["result"], str(tmp_path) in one["text"]) for one in found if one["about"] == "rights"] == [
+        ("bad", True)
+    ]
