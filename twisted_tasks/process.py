@@ -24,7 +24,7 @@ from twisted_tasks.ops.clock import MonotonicClock
 from twisted_tasks.ops.daemon import StartError, result_of
 from twisted_tasks.ops.logs import Output
 from twisted_tasks.ops.notify import NullNotifier, forget_systemd, systemd_notifier
-from twisted_tasks.ops.process import Ending, Signals, Stop, connections_that_fit, raise_open_files_limit
+from twisted_tasks.ops.process import Ending, Signals, Stop, raise_open_files_limit
 from twisted_tasks.ops.runtime import MAXIMA, process_registry
 from twisted_tasks.ops.shared import CONTROL, Inherited
 from twisted_tasks.ops.supervisor import Supervisor
@@ -54,7 +54,6 @@ def for_twistd(settings: config.Settings, typed: Sequence[str], twistd: Mapping[
     @param twistd: twistd's own options.
     @raise ValueError: when a setting cannot be honoured, in one sentence.
     """
-    settings = _with_room(settings)
     inherited = Inherited.from_environment(os.environ, WORKER)
     if inherited is not None:
         return WorkerProcess(settings, twistd, reactor, inherited)
@@ -63,16 +62,6 @@ def for_twistd(settings: config.Settings, typed: Sequence[str], twistd: Mapping[
     if settings.workers == 1:
         return SingleProcess(settings, twistd, reactor)
     return ManyProcesses(settings, typed, twistd, reactor)
-
-
-def _with_room(settings: config.Settings) -> config.Settings:
-    """Return the settings with no more connections than there are descriptors for."""
-    wanted = settings.limits["max_connections"]
-    fitting = connections_that_fit(wanted)
-    if fitting < wanted:
-        _log.warn("up to {fitting} connections, for want of more descriptors", fitting=fitting)
-        return replace(settings, limits={**settings.limits, "max_connections": fitting})
-    return settings
 
 
 def _log_lines(lines: Iterable[str]) -> None:

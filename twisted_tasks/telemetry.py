@@ -21,7 +21,9 @@ from zope.interface import implementer
 
 from twisted_tasks.model import TaskError
 from twisted_tasks.ops.metrics import LATENCY, SIZES, CallMetrics, Histogram, counter, gauge, histogram
+from twisted_tasks.storage.batching_queue import Queue
 from twisted_tasks.storage.interface import ITaskStore
+from twisted_tasks.storage.mongo_client import State
 from twisted_tasks.wire.observe import IConnection, IWireObserver, Outcome
 from twisted_tasks.wire.server import ThriftServerFactory
 
@@ -163,7 +165,7 @@ class MeteredStore(proxyForInterface(ITaskStore)):  # type: ignore[misc]  # a cl
         yield counter("tasks_store_failures", "Batches that failed, by code.", ["operation", "code"], self._failed)
 
 
-def collect_waits(queues: Mapping[str, Any]) -> Iterator[Metric]:
+def collect_waits(queues: Mapping[str, Queue]) -> Iterator[Metric]:
     """Yield what is known of the queues in front of the store."""
     waits = SummaryMetricFamily(
         "tasks_store_wait_seconds", "Seconds that calls waited to leave with others.", labels=["operation"]
@@ -175,14 +177,13 @@ def collect_waits(queues: Mapping[str, Any]) -> Iterator[Metric]:
     yield gauge("tasks_store_queue", "Calls that wait, or have and are on their way.", ["operation"], _one(waiting))
 
 
-def collect_mongo(client: Any) -> Iterator[Metric]:
+def collect_mongo(state: State) -> Iterator[Metric]:
     """Yield what the client of MongoDB knows of its connections."""
-    pool = client.pool
-    states = {"ready": len(pool.ready), "in flight": pool.in_flight, "waited for": pool.waiting}
-    yield gauge("tasks_mongo_pool", "Connections ready, commands on them, callers that wait.", ["what"], _one(states))
-    yield counter("tasks_mongo_connections_opened", "Connections made.", [], {(): pool.opened})
-    yield counter("tasks_mongo_retries", "Operations that were run again.", [], {(): client.retries})
-    yield counter("tasks_mongo_timeouts", "Operations that ran out of time on a connection.", [], {(): client.timeouts})
+    pool = {"ready": state.ready, "in flight": state.in_flight, "waited for": state.waiting}
+    yield gauge("tasks_mongo_pool", "Connections ready, commands on them, callers that wait.", ["what"], _one(pool))
+    yield counter("tasks_mongo_connections_opened", "Connections made.", [], {(): state.opened})
+    yield counter("tasks_mongo_retries", "Operations that were run again.", [], {(): state.retries})
+    yield counter("tasks_mongo_timeouts", "Operations that ran out of time on a connection.", [], {(): state.timeouts})
 
 
 def collect_calls(factory: ThriftServerFactory, methods: Iterable[str]) -> Iterator[Metric]:

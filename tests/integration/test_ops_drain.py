@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,9 @@ class InFlight:
 
     def _run(self, port: int) -> None:
         try:
-            with thriftpy2_client(port) as client:
+            # Waits for longer than thriftpy2 does by itself: it would hang up.
+            client = thriftpy2.rpc.make_client(OURS.Tasks, "127.0.0.1", port, timeout=60_000)
+            with closing(client):
                 client.check()
                 self._begun.set()
                 self.ended = client.add("me", "tea", None)

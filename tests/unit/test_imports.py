@@ -30,7 +30,7 @@ ALLOWED = {
     "worker": set(),
     "assembly": {"config", "gen", "handler", "ops", "storage", "telemetry", "wire"},
     "process": {"config", "assembly", "ops", "storage.open"},
-    "telemetry": {"ops", "wire", "model", "storage.interface"},
+    "telemetry": {"ops", "wire", "model", "storage.interface", "storage.batching", "storage.mongo"},
     "client": {"convert", "model", "gen", "client"},
     "testing": {"client", "gen", "handler", "model", "storage.memory", "wire"},
     "cli": {"cli", "client", "config", "model", "ops.clock", "storage.interface", "storage.open"},

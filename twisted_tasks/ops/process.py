@@ -138,17 +138,3 @@ def raise_open_files_limit() -> None:
             _log.warn("up to {soft} open files; no more: {error}", soft=soft, error=str(error))
             return
     _log.info("up to {hard} open files (the limit was {soft})", hard=hard, soft=soft)
-
-
-def connections_that_fit(wanted: int, kept: int = 64) -> int:
-    """Return how many connections may be open at once, so that some descriptors are left for everything else.
-
-    A process that has none left cannot open its own files: the store would fail for those who are connected already.
-
-    @param wanted: how many there may be at most.
-    @param kept: descriptors to keep for other things; half of what there is when that is less.
-    """
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard == resource.RLIM_INFINITY:
-        return wanted
-    return max(1, min(wanted, hard - min(kept, hard // 2)))
