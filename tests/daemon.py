@@ -30,9 +30,17 @@ class Daemon:
     @param folder: where it runs, and its log is kept.
     @param options: given to `tasks`, after `--port 0` unless they say where to listen.
     @param env: environment variables besides this process's.
+    @param command: what twistd runs in the place of `tasks` with its options.
     """
 
-    def __init__(self, folder: Path, *options: str, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *options: str,
+        env: Mapping[str, str] | None = None,
+        command: Sequence[str] | None = None,
+    ) -> None:
+        self.command = command
         self.folder = folder
         self.options: Sequence[str] = options
         self.env = env
@@ -45,7 +53,7 @@ class Daemon:
         with self.log.open("ab") as log:
             start = log.tell()
             self.process = subprocess.Popen(
-                [*TWISTD, "-n", "--pidfile=", "tasks", *where, *self.options],
+                [*TWISTD, "-n", "--pidfile=", *(self.command or ["tasks", *where, *self.options])],
                 cwd=self.folder,
                 env=environment(self.env),
                 stdout=log,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from twisted.application.service import IService
@@ -78,24 +79,33 @@ class Options(usage.Options):
 def check_config(settings: config.Settings) -> NoReturn:
     """Try the settings out and end the process, without serving anybody and without changing anything.
 
-    One line on standard output and status 0 when the daemon could start and use its store; otherwise one on standard
-    error that names the cause, and status 1.
+    Says on standard output, in a few lines, what would run, and ends with status 0; or with one line on standard error
+    that names the cause, and status 1.
     """
     from twisted.internet import reactor
 
     async def check(reactor: Any) -> None:
         clock = MonotonicClock(reactor)
         try:
-            make_service(settings, reactor)
+            make_service(replace(settings, workers=1), reactor)
             if (tls := make_tls(settings.tls)) is not None:
                 tls.privilegedStartService()  # reads the files
             store = IStoreCheck(make_plain_store(settings.store, reactor, clock))
             found = await store.check(clock.seconds() + settings.timeout)
         except (ValueError, StoreMisconfigured, StartError) as error:
             raise SystemExit(f"twistd tasks: {error}") from error
-        sys.stdout.write(f"the settings are in order; {found}\n")
+        sys.stdout.write("".join(f"{line}\n" for line in (*_what_would_run(settings), found)))
 
     task.react(lambda reactor: Deferred.fromCoroutine(check(reactor)), (), reactor)
+
+
+def _what_would_run(settings: config.Settings) -> Iterator[str]:
+    """Yield lines on what the settings come to; nothing that is secret."""
+    tls = "" if settings.tls is None else f", with TLS (the certificate in {settings.tls.certificate})"
+    yield f"calls on {', '.join(settings.listen)}{tls}"
+    yield "no health and metrics over HTTP" if settings.http is None else f"health and metrics on {settings.http}"
+    workers = "one for each processor" if settings.workers == config.AUTO else str(settings.workers)
+    yield f"processes that serve: {workers}; seconds a call may take: {settings.timeout:g}"
 
 
 def make_service(settings: config.Settings, reactor: Any, notifier: Notifier | None = None) -> Daemon:
@@ -106,16 +116,24 @@ def make_service(settings: config.Settings, reactor: Any, notifier: Notifier | N
     @param notifier: told of the service's life.
     @raise ValueError: when a setting cannot be honoured, in one sentence.
     """
+    if settings.workers != 1:
+        raise ValueError("workers are processes of `twistd tasks`; an application of another kind has one")
     notifier = NullNotifier() if notifier is None else notifier
     listen = make_endpoints(reactor, settings)
     return assemble(settings, reactor, notifier, listen, metered=settings.http is not None).daemon
 
 
 def makeService(options: Options) -> IService:
-    """Return the service for twistd, which has not yet become a daemon: nothing may be opened here."""
+    """Return the service for twistd, which has not yet become a daemon: nothing may be opened here.
+
+    Where the options are not those of `twistd tasks` (they have no parent), the process is somebody else's: then its
+    signals and its log are left alone, as with `make_service`.
+    """
     from twisted.internet import reactor
 
     try:
-        return for_twistd(options.settings, options.typed, options.parent or {}, reactor)
+        if options.parent is None:
+            return make_service(options.settings, reactor)
+        return for_twistd(options.settings, options.typed, options.parent, reactor)
     except ValueError as error:
         raise SystemExit(f"twistd tasks: {error}") from error

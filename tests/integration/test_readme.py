@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.clients import thriftpy2_client
 from tests.command import run_on_terminal
 from tests.daemon import ROOT, Daemon
 
@@ -21,8 +22,8 @@ def blocks(language: str) -> list[str]:
 
 def test_the_example(tmp_path: Path) -> None:
     """The client code prints what the README says."""
-    (code,) = blocks("python")
-    (printed,) = blocks("text")
+    code, _ = blocks("python")
+    printed, *_ = blocks("text")
     with Daemon(tmp_path) as daemon:
         ended = subprocess.run(
             [sys.executable, "-c", code.replace("6001", str(daemon.port))],
@@ -109,6 +110,14 @@ def test_the_clients_manual(tmp_path: Path) -> None:
     )
     assert ended.returncode == 0, ended.stdout
     assert "successes=1" in ended.stdout
+
+
+def test_the_application(tmp_path: Path) -> None:
+    """The .tac file runs."""
+    _, code = blocks("python")
+    (tmp_path / "tasks.tac").write_text(code.replace('"6001"', '"0"'))
+    with Daemon(tmp_path, command=["-y", "tasks.tac"]) as daemon, thriftpy2_client(daemon.port) as client:
+        assert client.add("me", "tea", None).name == "tea"
 
 
 def test_the_links() -> None:
