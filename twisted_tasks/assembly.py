@@ -142,7 +142,7 @@ def _metered_store(
         metered = MeteredStore(store, clock)
         registry.register(Pulled(metered.collect))
         if isinstance(store, MongoStore):
-            registry.register(Pulled(lambda: collect_mongo(store.client.state())))
+            registry.register(Pulled(lambda: collect_mongo(store.state())))
         return metered
 
     store = make_store(settings, reactor, clock, meter)

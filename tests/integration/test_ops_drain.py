@@ -25,6 +25,10 @@ from tests.daemon import TWISTD, Daemon, environment
 @contextmanager
 def writes_held_up(folder: Path) -> Iterator[sqlite3.Connection]:
     """Hold the write lock of the daemon's file, so that calls that write stay in flight."""
+    end = time.monotonic() + 60
+    while "ready: the task store works" not in (folder / "daemon.log").read_text():  # its start needs the lock too
+        assert time.monotonic() < end
+        time.sleep(0.02)
     connection = sqlite3.connect(folder / "tasks.sqlite3", isolation_level=None, check_same_thread=False)
     connection.execute("BEGIN IMMEDIATE")
     try:

@@ -244,10 +244,11 @@ def test_new_certificates(tmp_path: Path) -> None:
 
 def test_what_is_under_way(tmp_path: Path) -> None:
     """SIGUSR1 logs the workers, and what each of them has under way."""
-    with Daemon(tmp_path, "--workers", "2", "--http", "0") as daemon, thriftpy2_client(daemon.port) as client:
-        client.check()
+    with Daemon(tmp_path, "--workers", "2", "--http", "0") as daemon:
         all_ready(http_of(daemon))
-        assert daemon.process is not None
-        daemon.process.send_signal(signal.SIGUSR1)
-        daemon.wait_for(r"worker 2: process \d+, the task store works")
-        daemon.wait_for(r"\[worker \d: .*unframed binary: idle")
+        with thriftpy2_client(daemon.port) as client:
+            client.check()
+            assert daemon.process is not None
+            daemon.process.send_signal(signal.SIGUSR1)
+            daemon.wait_for(r"worker 2: process \d+, the task store works")
+            daemon.wait_for(r"\[worker \d: .*unframed binary: idle")

@@ -72,11 +72,6 @@ class MongoStore:
         self._upkeep = Upkeep(self._client, self._causes, clock, jitter)
         self._closed = False
 
-    @property
-    def client(self) -> Client:
-        """What counts operations and knows the connections."""
-        return self._client
-
     # ITaskStore.
 
     def open(self) -> Deferred[None]:
