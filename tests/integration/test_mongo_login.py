@@ -12,6 +12,7 @@ import pytest_twisted
 from twisted.internet import reactor
 
 from tests.certificates import Authority, subject
+from tests.daemon import Daemon, run_tasks
 from tests.integration.mongo_helpers import CLOCK, new_task, opened, soon
 from tests.mongod import Mongod, running
 from tests.proxy import FaultProxy
@@ -60,8 +61,9 @@ async def refusal(uri: str, **options: Any) -> str:
     store = MongoStore(MongoOptions(uri, **options), reactor, CLOCK)
     with pytest.raises(StoreMisconfigured) as caught:
         await store.open()
-    with pytest.raises(StoreUnavailable):  # it is closed
+    with pytest.raises(StoreUnavailable):
         await store.add([new_task()], soon(1))
+    await store.close()
     assert PASSWORD not in str(caught.value)
     return str(caught.value)
 
@@ -119,6 +121,29 @@ async def test_refusals(guarded: Mongod, user: str, password: str, rest: str, sa
 async def test_nobody(guarded: Mongod) -> None:
     """So is a URI without a user, where one is needed."""
     assert "does not let a client without a login write" in await refusal(f"mongodb://{guarded.address}/")
+
+
+def test_the_daemon(guarded: Mongod, tmp_path: Path) -> None:
+    """A daemon that is refused says so and stays up, not ready, and works once the password is right.
+
+    --check-config says so too, and the password is in no line of the log.
+    """
+    guarded.command("createUser", "late", pwd="not this", roles=READ_WRITE)
+    path = tmp_path / "password"
+    path.write_text(PASSWORD, "utf-8")
+    options = ["--mongo-uri", uri_of(guarded, "late", None), "--mongo-password-file", str(path)]
+    refused = "refused the login of user late on database admin: Authentication failed"
+    with Daemon(tmp_path, *options) as daemon:
+        daemon.wait_for(f"not ready: .*{refused}")
+        found = run_tasks(tmp_path, "--check-config", "--port", "0", *options)
+        assert found.returncode == 1
+        assert found.stderr.strip() == f"twistd tasks: MongoDB {refused}."
+        guarded.command("updateUser", "late", pwd=PASSWORD)
+        daemon.wait_for("ready: the task store works")
+        found = run_tasks(tmp_path, "--check-config", "--port", "0", *options)
+        assert found.returncode == 0
+        assert "MongoDB at" in found.stdout
+        assert PASSWORD not in daemon.log.read_text() + found.stdout + found.stderr
 
 
 @pytest_twisted.ensureDeferred

@@ -148,6 +148,7 @@ async def test_a_write_concern_nobody_can_meet(shared_replica_set: ReplicaSet) -
         store = MongoStore(options, reactor, CLOCK)
         with pytest.raises(StoreMisconfigured, match="MongoDB refuses to work"):
             await store.open()
+        await store.close()
 
 
 @pytest_twisted.ensureDeferred

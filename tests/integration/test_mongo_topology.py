@@ -57,6 +57,7 @@ async def test_another_set(shared_replica_set: ReplicaSet, shared_mongod: Mongod
         store = MongoStore(MongoOptions(one.uri + "?replicaSet=other"), reactor, CLOCK)
         with pytest.raises(StoreMisconfigured, match=f"{says}, and other was asked for"):
             await store.open()
+        await store.close()
 
 
 @pytest_twisted.ensureDeferred
@@ -222,3 +223,4 @@ async def test_srv_that_breaks_the_rules(names: Names, hosts: list[str], text: b
     store = named(names, "mongodb+srv://db.localhost/?tls=false")
     with pytest.raises(StoreMisconfigured, match=says):
         await store.open()
+    await store.close()

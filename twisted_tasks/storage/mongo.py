@@ -75,7 +75,10 @@ class MongoStore:
     # ITaskStore.
 
     def open(self) -> Deferred[None]:
-        """See ITaskStore. Ends with the first attempt to connect."""
+        """See ITaskStore. Ends with the first attempt to connect.
+
+        A store that fails to open goes on trying until it is closed: somebody may set the password right.
+        """
         return Deferred.fromCoroutine(self._open())
 
     def close(self) -> Deferred[None]:
@@ -144,20 +147,15 @@ class MongoStore:
     async def _open(self) -> None:
         self._upkeep.start_client(self._reactor, self._resolver)
         await self._client.settled
-        if isinstance(self._client.pool.trouble, Misconfigured):
-            trouble = str(self._client.pool.trouble)
-            self.close()
-            raise StoreMisconfigured(trouble)
-        if self._client.pool.checkout.ready:
+        if self._closed:
+            return
+        self._upkeep.start_index()
+        trouble = self._client.pool.trouble
+        if trouble is None or isinstance(trouble, Misconfigured):
             try:
                 await self._ping(self._clock.seconds() + self._config.connect_timeout)
-            except StoreMisconfigured:
-                self.close()
-                raise
             except MongoError as error:
                 self._causes.note(error)
-        if not self._closed:
-            self._upkeep.start_index()
 
     async def _ping(self, deadline: float) -> None:
         try:

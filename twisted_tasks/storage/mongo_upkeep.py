@@ -13,7 +13,7 @@ from twisted.names.client import Resolver
 from twisted_tasks.storage import mongo_documents as documents
 from twisted_tasks.storage.mongo_backoff import BACKOFF_FIRST, BACKOFF_LONGEST, Backoff, Jitter, sleep
 from twisted_tasks.storage.mongo_client import Client
-from twisted_tasks.storage.mongo_reply import CommandFailed, Misconfigured, MongoError
+from twisted_tasks.storage.mongo_reply import CommandFailed, MongoError
 from twisted_tasks.storage.mongo_srv import find_servers
 
 _INDEX_SECONDS = 24 * 3600.0
@@ -113,17 +113,20 @@ class Upkeep:
                 await sleep(self._clock, _SRV_SECONDS)
 
     async def _keep_indexing(self) -> None:
-        """Make the index, and try again until that has worked or never will."""
+        """Make the index, and try again until that has worked."""
         backoff = Backoff(1.0, _INDEX_RETRY_LONGEST, self._jitter)
+        told = None
         while True:
             try:
                 await self._make_index()
                 return
-            except MongoError as error:
-                if isinstance(error, Misconfigured) or (isinstance(error, CommandFailed) and not error.passing):
-                    why = f"{error}: {error.message}" if isinstance(error, CommandFailed) else str(error)
+            except CommandFailed as error:
+                # Such as an index of somebody's that is in the way: said once, and looked at again now and then.
+                if not error.passing and error.code != told:
+                    told = error.code
+                    why = f"{error}: {error.message}"
                     self._log.warn("the index of tasks cannot be made: {error}", error=why)
-                    return
+            except MongoError as error:
                 self._log.debug("the index of tasks is not made yet: {error}", error=str(error))
             await sleep(self._clock, backoff.failed())
 
