@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SETUP := setup.cfg setup.py pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help run test unit lint types check image-check bench bench-quick thrift clean
+.PHONY: help run test unit lint types check image-check bench bench-quick thrift thrift-tests clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -51,6 +51,19 @@ thrift:  ## write twisted_tasks/gen again from tasks.thrift
 	rm -rf twisted_tasks/gen/tasks
 	cp -r build/thrift/twisted_tasks/gen/tasks twisted_tasks/gen/tasks
 	rm twisted_tasks/gen/tasks/Tasks-remote
+
+EXAMPLES := tests/interop/gen/examples
+thrift-tests:  ## write the code again that tests/interop generates: of its own IDL, and of docs/protocol.md's examples
+	rm -rf build/thrift $(EXAMPLES) && mkdir -p build/thrift $(EXAMPLES)
+	for language in py:twisted py; do \
+		thrift --gen $$language -out build/thrift tests/interop/everything.thrift || exit 1; \
+	done
+	thrift --gen js:node,es6 -out tests/interop/node/gen tests/interop/everything.thrift
+	thrift --gen py -o $(EXAMPLES) tasks.thrift
+	sed 's/string next/string next_/' tasks.thrift > build/thrift/tasks.thrift
+	thrift --gen js:node,es6 -o $(EXAMPLES) build/thrift/tasks.thrift
+	cp -r build/thrift/tests/interop/gen tests/interop
+	find tests/interop/gen -name '*-remote' -delete
 
 clean:  ## forget the virtual environment and everything built
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

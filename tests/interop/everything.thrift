@@ -1,6 +1,7 @@
 /**
  * A service that has one of everything Thrift has, for the tests of the wire
  * layer: what it serves must not depend on what the Tasks service happens to use.
+ * What is generated from it is checked in; "make thrift-tests" writes it again.
  */
 
 namespace py.twisted tests.interop.gen.twisted.everything

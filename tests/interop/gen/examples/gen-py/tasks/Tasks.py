@@ -61,7 +61,8 @@ class Iface(object):
 
     def upsert(self, task):
         """
-        Without an id adds the task, its done kept; with an id updates that task.
+        Without an id adds the task, its done kept; with an id updates that task:
+        sets the fields that are sent, and leaves those that are not.
 
         Parameters:
          - task
@@ -247,7 +248,8 @@ class Client(Iface):
 
     def upsert(self, task):
         """
-        Without an id adds the task, its done kept; with an id updates that task.
+        Without an id adds the task, its done kept; with an id updates that task:
+        sets the fields that are sent, and leaves those that are not.
 
         Parameters:
          - task

@@ -23,7 +23,8 @@ class Task(object):
     Attributes:
      - id: 24 hexadecimal digits, made by the service; absent in an upsert that adds.
      - userId: Whose task it is.
-     - name: What is to be done.
+     - name: What is to be done. Mind the default in an upsert that is to leave the name
+    as it is: where generated code fills it in, clear the field, or use update.
      - createdOn: When it was added: ISO 8601 in UTC, to the millisecond, the same text from
     every method ("2026-11-23T10:15:30.123+00:00"). Only read: the service sets
     it, and what an upsert carries here is not looked at.
