@@ -31,9 +31,12 @@ _HEAD = re.compile(
 _HEAD_MAX = MAX_NAME + 256
 """Bytes of a head with some space in it: what is longer and still none will not become one."""
 
-_STRUCTURE = re.compile(rb"[\[\]{}\"]")
-_IN_STRING = re.compile(rb"(?:[^\"\\]++|\\.)*+", re.DOTALL)
-_QUOTE, _BACKSLASH = b'"\\'
+_TEXT = rb"[^\"\\]*+(?:\\.[^\"\\]*+)*+"
+_IN_STRING = re.compile(_TEXT, re.DOTALL)
+_STRING = re.compile(rb"\"" + _TEXT + rb"\"", re.DOTALL)
+# All up to the next bracket, or to a string that has no end yet.
+_BETWEEN = re.compile(rb"[^\[\]{}\"]*+(?:" + _STRING.pattern + rb"[^\[\]{}\"]*+)*+", re.DOTALL)
+_QUOTE, _BACKSLASH, _COMMA = b'"\\,'
 _CLOSING = {0x5B: 0x5D, 0x7B: 0x7D}
 
 
@@ -66,18 +69,42 @@ def walk_brackets(data: Data, at: int, walk: Walk) -> int:
             if isinstance(stack[-1], list):
                 break
             continue
-        match = _STRUCTURE.search(data, at)
-        after = match.end() if match else end
-        byte = data[after - 1] if match else 0
-        walk.spend(data.count(b",", at, after) + (byte in _CLOSING))
-        at = after
+        start, at = at, _after(_BETWEEN, data, at)
+        if at - start > 1:
+            _measure(data, start, at, walk)
+        elif at > start and data[start] == _COMMA:
+            walk.spend(1)
+        if at == end:
+            break
+        byte = data[at]
+        at += 1
         if byte == _QUOTE:
             stack.append([0])
         elif byte in _CLOSING:
+            walk.spend(1)
             _open(walk, _CLOSING[byte])
-        elif byte and byte != (stack.pop() or 0x5D):
+        elif byte != (stack.pop() or 0x5D):
             raise Malformed("a bracket that does not close the last one opened")
     return at
+
+
+def _measure(data: Data, start: int, end: int, walk: Walk) -> None:
+    """Count the values between two positions with no bracket between them, and look at the strings among them."""
+    if end - start > walk.max_string:
+        for string in _STRING.finditer(data, start, end):
+            walk.string(string.end() - string.start() - 2)
+    commas = data.count(b",", start, end)
+    if commas > walk.budget:
+        # Perhaps they are in a text.
+        commas = _STRING.sub(b"", data[start:end]).count(b",")
+    walk.spend(commas)
+
+
+def _after(pattern: re.Pattern[bytes], data: Data, at: int) -> int:
+    """Return the position after what a pattern finds at this one. It is one that finds nothing, too."""
+    match = pattern.match(data, at)
+    assert match is not None
+    return match.end()
 
 
 def _open(walk: Walk, closing: int) -> None:
@@ -88,9 +115,7 @@ def _open(walk: Walk, closing: int) -> None:
 
 def _through_string(data: Data, at: int, walk: Walk) -> int:
     """Return the position after the string that is open, or after what there is of it."""
-    match = _IN_STRING.match(data, at)
-    assert match is not None, "it matches nothing too"
-    after = match.end()
+    after = _after(_IN_STRING, data, at)
     seen = walk.stack[-1]
     seen[0] += after - at
     walk.string(seen[0])

@@ -98,6 +98,28 @@ def test_elements_add_up() -> None:
         reach(BINARY, message(BINARY, "echo", bag=lists), Limits(max_elements=19))
 
 
+@every_protocol
+def test_limits_in_pieces(codec: Codec) -> None:
+    """A message that comes a byte at a time is measured like any other."""
+    data = message(codec, "strings", values=["x"] * 50)
+    for limit, good in ((5, False), (60, True)):
+        splitter = Unframed(codec, Limits(max_elements=limit))
+        found: list[Any] = []
+        try:
+            for at in range(len(data)):
+                splitter.feed(data[at : at + 1])
+                found.append(splitter.next())
+        except OutOfStep:
+            found.append(None)
+        assert (found[-1] is not None) == good
+
+
+def test_commas_in_a_text() -> None:
+    """In JSON it is commas that are counted; those in a string are none of an element."""
+    data = message(JSON, "inherited", text='1,"2",' * 1000)
+    assert reach(JSON, data, Limits(max_elements=10)) == (len(data), True)
+
+
 BINARY_HEAD = b"\x80\x01\0\x01\0\0\0\x04echo\0\0\0\x01"
 COMPACT_HEAD = b"\x82\x21\x01\x04echo"
 
