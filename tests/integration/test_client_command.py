@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -206,9 +207,9 @@ def test_completion(shell: str, env: dict[str, str]) -> None:
 def test_export_and_import(env: dict[str, str], tmp_path: Path, kind: str) -> None:
     """What is exported can be imported, names and marks alike, by the file's name or by --format."""
     path = tmp_path / f"tasks.{kind}"
-    for name in ("tea", 'a "b", c', "line\nend", "☕"):
-        lines("add", name, env=env)
-    lines("done", lines("ls", env=env)[0].split("\t")[0], env=env)
+    names = ("tea", 'a "b", c', "line\nend", "☕")
+    data = "".join(json.dumps({"name": name, "done": name == "☕"}) + "\n" for name in names).encode()
+    assert run("import", env=env, data=data).returncode == 0
     assert run("export", str(path), env=env).returncode == 0
     other = {**env, "TASKS_USER": env["TASKS_USER"] + " other"}
     for _ in range(2):
@@ -288,19 +289,27 @@ def test_many(env: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 def test_an_import_that_is_killed(env: dict[str, str], tmp_path: Path) -> None:
-    """An import that is killed is run again, and every line is there once."""
-    path = tmp_path / "tasks.jsonl"
+    """An import that is killed (-9) is run again, and every line is there once."""
+    path, half = tmp_path / "tasks.jsonl", MANY // 8
     names_of_lines(path, MANY // 4)
-    process = subprocess.Popen([PROGRAM, "import", str(path)], env=environment(env))
+    with path.open("rb") as file:
+        first = b"".join(itertools.islice(file, half))
+    # It is given half of the file and kept waiting for the rest, so that it is killed in the middle for certain.
+    importing = [PROGRAM, "import", "--as", "tasks.jsonl"]
+    process = subprocess.Popen(importing, env=environment(env), stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdin is not None
+    process.stdin.write(first)
+    process.stdin.flush()
     end = time.monotonic() + 60
-    while len(lines("ls", env=env)) < 500:
+    while not lines("ls", env=env):
         assert time.monotonic() < end
     process.kill()
     process.wait()
     there = len(lines("ls", env=env))
+    assert 0 < there <= half
     assert run("import", str(path), env=env).returncode == 0
     tasks = [json.loads(line) for line in lines("ls", "--json", env=env)]
-    assert there < len(tasks) == MANY // 4
+    assert len(tasks) == MANY // 4
     assert len({task["name"] for task in tasks}) == MANY // 4
     assert sum(task["done"] for task in tasks) == MANY // 40
 
