@@ -23,8 +23,9 @@ from tests.waiting import pause
 from twisted_tasks.model import DeadlineExceeded, ListQuery, StoreUnavailable, Task, TaskChange, TaskError, TaskRef
 from twisted_tasks.storage.interface import ITaskStore
 
-LATE = 0.2
-"""Seconds a call may take beyond its deadline."""
+LATE = 1.0
+"""Seconds a call may take beyond its deadline here. It takes far less; but this process is client, proxy and service in
+one beside three servers, and what is to be found is a call that nothing ends in time."""
 _START = datetime(2026, 11, 23, 10, 15, 30, 123000, tzinfo=UTC)
 
 

@@ -43,9 +43,9 @@ def freeze(servers: ReplicaSet) -> None:
 @pytest.mark.parametrize(
     ("fault", "seconds"),
     [
-        pytest.param(step_down, 5.0, id="stepdown"),
-        pytest.param(kill, 6.0, id="kill"),
-        pytest.param(freeze, 9.0, id="freeze"),
+        pytest.param(step_down, 6.0, id="stepdown"),
+        pytest.param(kill, 8.0, id="kill"),
+        pytest.param(freeze, 13.0, id="freeze"),
     ],
 )
 @pytest_twisted.ensureDeferred
