@@ -82,6 +82,24 @@ async def test_documents_of_the_tutorial(shared_mongod: Mongod) -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_documents_that_are_no_tasks(shared_mongod: Mongod) -> None:
+    """A document with another kind of id or user hides no task of a page, and breaks no list."""
+    database = new_database()
+    tasks = [{"_id": ObjectId(), "userId": "me", "createdOn": MORNING - timedelta(n), "done": n} for n in range(3)]
+    odd = [{"_id": "mine", "userId": "me", "createdOn": MORNING}, {"userId": ["me", "you"], "createdOn": MORNING}]
+    with shared_mongod.client() as client:
+        client[database]["tasks"].insert_many([*odd, *tasks])
+    expected = [str(task["_id"]) for task in tasks]
+    async with opened(shared_mongod.uri, database=database) as store:
+        queries = [ListQuery("me"), ListQuery("me", 3), ListQuery("me", 3, None, True), ListQuery("me", 3, None, False)]
+        found = await store.find(queries, soon())
+        # 1 is done, for those who have no booleans; other numbers are not.
+        assert [[task.id for task in tasks] for tasks in found] == [expected, expected, expected[1:2], expected[::2]]
+        assert [task.done for task in found[0]] == [False, True, False]
+        assert await store.find([ListQuery("you")], soon()) == [[]]
+
+
+@pytest_twisted.ensureDeferred
 async def test_dates_as_they_sort(shared_mongod: Mongod) -> None:
     """Pages go on through documents without a date, which come last."""
     database = new_database()
