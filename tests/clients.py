@@ -25,9 +25,9 @@ OURS = thriftpy2.load_fp(io.StringIO(_READABLE), module_name="tasks_thrift")
 
 
 @contextmanager
-def thriftpy2_client(port: int, idl: Any = OURS) -> Iterator[Any]:
-    """thriftpy2's client with nothing set but where to connect."""
-    client = make_client(idl.Tasks, "127.0.0.1", port)
+def thriftpy2_client(port: int, idl: Any = OURS, timeout: int = 3000) -> Iterator[Any]:
+    """thriftpy2's client with nothing set but where to connect; 3,000 ms is its own idea of a timeout."""
+    client = make_client(idl.Tasks, "127.0.0.1", port, timeout=timeout)
     try:
         yield client
     finally:

@@ -117,7 +117,7 @@ def test_socket_activation(tmp_path: Path) -> None:
             except ConnectionRefusedError:
                 assert time.monotonic() < end
                 time.sleep(0.05)
-        with thriftpy2_client(port) as client:
+        with thriftpy2_client(port, timeout=60_000) as client:  # the daemon has yet to start
             assert client.add("me", "tea", None).name == "tea"
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
