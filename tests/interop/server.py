@@ -90,6 +90,10 @@ class Served:
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / 100
 
+    def sockets(self) -> int:
+        """Return how many sockets it has, those it listens on and the reactor's own included."""
+        return sum(os.readlink(path).startswith("socket:") for path in Path(f"/proc/{self.process.pid}/fd").iterdir())
+
     def wait_for_log(self, text: str) -> None:
         """Return once it has logged this."""
         end = time.monotonic() + 60
