@@ -62,7 +62,8 @@ def test_all_of_them_serve(tmp_path: Path) -> None:
         assert [adder.failed for adder in adders] == [[]] * 8
         assert [adder.repeated for adder in adders] == [0] * 8
         done = sorted(name for adder in adders for name in adder.done)
-        assert len(re.findall(r"#debug\] add ", daemon.log.read_text())) >= len(done)
+        # The workers' lines come to the log by way of the daemon, in their own time.
+        wait_until(lambda: len(re.findall(r"#debug\] add ", daemon.log.read_text())) >= len(done), "a line for each")
         with thriftpy2_client(daemon.port) as client:
             assert sorted(task.name for task in client.all("me")) == done
         counted = metrics(address)
