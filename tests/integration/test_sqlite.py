@@ -91,6 +91,22 @@ async def test_a_place_that_cannot_be_written(path: str) -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_path_that_cannot_be_looked_at(tmp_path: Path) -> None:
+    """A check of a path that no file can have ends with the reason, as a start with it does."""
+    for path, reason in ((tmp_path / ("x" * 300), "File name too long"), (Path("/dev/null/tasks"), "Not a directory")):
+        with pytest.raises(StoreMisconfigured, match=f": {reason}$"):
+            await SqliteStore(str(path), reactor, CLOCK).check(in_seconds(30))
+        await why_not(path)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_python_with_an_old_sqlite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An SQLite that cannot do what the store asks of it is named at start."""
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 36, 0))
+    assert "3.37 is the first that will do" in await why_not(tmp_path / "tasks.sqlite3")
+
+
+@pytest_twisted.ensureDeferred
 async def test_opened_twice(tmp_path: Path, store: SqliteStore) -> None:
     """Two processes may use one file: each sees what the other has written."""
     task = new_task()
@@ -115,11 +131,11 @@ def test_a_step_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mo
         prepare(connection)
     assert connection.execute("PRAGMA user_version").fetchone() == (1,)
     assert connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'labels'").fetchone() == (0,)
-    monkeypatch.setattr(
-        "twisted_tasks.storage.sqlite_schema._steps", lambda: [(1, ""), (2, "CREATE TABLE labels (text);\n")]
-    )
+    step = "CREATE TABLE labels (text);\n-- And one without a semicolon:\nINSERT INTO labels VALUES (1)\n"
+    monkeypatch.setattr(steps, lambda: [(1, ""), (2, step)])
     prepare(connection)
     assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+    assert connection.execute("SELECT * FROM labels").fetchall() == [(1,)]
     connection.close()
 
 

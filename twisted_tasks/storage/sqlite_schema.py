@@ -18,6 +18,9 @@ from twisted_tasks.storage.interface import StoreMisconfigured
 # "TASK" in ASCII: what `file` and PRAGMA application_id know our files by.
 APPLICATION_ID = 0x5441534B
 
+# The first with STRICT tables. Python 3.11 is built with older ones, too: on RHEL 9, for one.
+_OLDEST_SQLITE = (3, 37)
+
 # What a file that works can be asked.
 ANY_TASK = "SELECT id, user_id, name, created_on, done FROM tasks LIMIT 1"
 
@@ -62,10 +65,14 @@ def inspect(path: str) -> str:
 
     Raises StoreMisconfigured or sqlite3.Error when it could not be used.
     """
-    if not Path(path).exists():
+    try:
+        Path(path).stat()
+    except FileNotFoundError:
         if not os.access(Path(path).absolute().parent, os.W_OK | os.X_OK):
-            raise StoreMisconfigured("its folder is not there, or cannot be written")
+            raise StoreMisconfigured("its folder is not there, or cannot be written") from None
         return f"the SQLite file {path} is not there yet, and will be made"
+    except OSError as error:  # a folder that cannot be entered, a name that is too long
+        raise StoreMisconfigured(error.strerror) from None
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         version = _version(connection)
         connection.execute("BEGIN IMMEDIATE")  # a file that cannot be written refuses
@@ -76,6 +83,8 @@ def inspect(path: str) -> str:
 
 
 def _version(connection: sqlite3.Connection) -> int:
+    if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+        raise StoreMisconfigured(f"this Python has SQLite {sqlite3.sqlite_version}, and 3.37 is the first that will do")
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
@@ -88,11 +97,14 @@ def _version(connection: sqlite3.Connection) -> int:
 
 
 def _statements(sql: str) -> list[str]:
-    """Split a script, since `executescript` would commit the transaction around it."""
+    """Split a script, since `executescript` would commit the transaction around it.
+
+    A statement begins on a line of its own. What follows the last semicolon is one more.
+    """
     statements, pending = [], ""
     for line in sql.splitlines(keepends=True):
         pending += line
         if sqlite3.complete_statement(pending):
             statements.append(pending)
             pending = ""
-    return statements
+    return [*statements, pending]
