@@ -159,10 +159,13 @@ class TasksHandler:
 
     def _put(self, outcomes: list[Outcome[_T]], put: Callable[[_T], Any]) -> Any:
         self.in_flight -= 1
-        outcome = outcomes[0]
-        if isinstance(outcome, TaskError):
-            raise self._told(outcome)
-        return put(outcome)
+        try:
+            outcome = outcomes[0]
+            if not isinstance(outcome, TaskError):
+                return put(outcome)
+        except Exception:
+            raise self._error(Failure()) from None
+        raise self._told(outcome)
 
     def _failed(self, failure: Failure) -> Failure:
         self.in_flight -= 1

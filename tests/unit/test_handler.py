@@ -261,6 +261,18 @@ def test_a_bug(desk: Desk) -> None:
     assert events[0]["log_failure"].check(ZeroDivisionError)
 
 
+@pytest.mark.parametrize("outcomes", [[], [None]])
+def test_a_bug_in_an_outcome(desk: Desk, outcomes: list[Any]) -> None:
+    """An outcome that is none is a bug like any other: answered 500, logged and counted."""
+    with capturedLogs() as events:
+        results = desk.call("get", ID, "me")
+        desk.store.answers[0].callback(outcomes)
+    assert code(results) == 500
+    assert [event["log_level"] for event in events] == [LogLevel.critical]
+    assert desk.handler.errors == {500: 1}
+    assert desk.handler.in_flight == 0
+
+
 def test_too_many_calls() -> None:
     """Beyond the limit a call is answered 429 without asking the store; check passes; room comes back."""
     desk = Desk(max_in_flight=2)
