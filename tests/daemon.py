@@ -100,10 +100,15 @@ class Daemon:
             self.kill()
 
 
-def run_tasks(folder: Path, *options: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run `twistd -n tasks` where it is expected to end by itself, and return how it did."""
+def run_tasks(
+    folder: Path, *options: str, env: Mapping[str, str] | None = None, twistd: Sequence[str] = ()
+) -> subprocess.CompletedProcess[str]:
+    """Run `twistd -n tasks`, `twistd` being options of twistd's own, where it is expected to end by itself.
+
+    Return how it did.
+    """
     return subprocess.run(
-        [*TWISTD, "-n", "--pidfile=", "tasks", *options],
+        [*TWISTD, "-n", "--pidfile=", *twistd, "tasks", *options],
         cwd=folder,
         env=environment(env),
         capture_output=True,

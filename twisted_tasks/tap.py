@@ -66,7 +66,7 @@ class Options(usage.Options):
         except usage.UsageError as error:
             raise SystemExit(f"twistd tasks: {error}") from error
         if self["check-config"]:
-            check_config(self.settings)
+            check_config(self.settings, "." if self.parent is None else self.parent["rundir"])
 
     def postOptions(self) -> None:
         """Check the options, alone and against each other."""
@@ -76,11 +76,13 @@ class Options(usage.Options):
             raise usage.UsageError(str(error)) from error
 
 
-def check_config(settings: config.Settings) -> NoReturn:
+def check_config(settings: config.Settings, run_directory: str) -> NoReturn:
     """Try the settings out and end the process, without serving anybody and without changing anything.
 
     Says on standard output, in a few lines, what would run, and ends with status 0; or with one line on standard error
     that names the cause, and status 1.
+
+    @param run_directory: where twistd would go once the service is made, and relative paths begin.
     """
     from twisted.internet import reactor
 
@@ -88,11 +90,12 @@ def check_config(settings: config.Settings) -> NoReturn:
         clock = MonotonicClock(reactor)
         try:
             make_service(replace(settings, workers=1), reactor)
+            store = IStoreCheck(make_plain_store(settings.store, reactor, clock))
+            os.chdir(run_directory)
             if (tls := make_tls(settings.tls)) is not None:
                 tls.privilegedStartService()  # reads the files
-            store = IStoreCheck(make_plain_store(settings.store, reactor, clock))
             found = await store.check(clock.seconds() + settings.timeout)
-        except (ValueError, StoreMisconfigured, StartError) as error:
+        except (ValueError, OSError, StoreMisconfigured, StartError) as error:
             raise SystemExit(f"twistd tasks: {error}") from error
         sys.stdout.write("".join(f"{line}\n" for line in (*_what_would_run(settings), found)))
 

@@ -93,6 +93,14 @@ def test_check_config(tmp_path: Path) -> None:
     assert busy.stdout.endswith("\nthe SQLite file tasks.sqlite3 works; it has version 1\n")
 
 
+def test_check_config_in_the_run_directory(tmp_path: Path) -> None:
+    """A relative path is one of the run directory, where the daemon would look for it."""
+    (folder := tmp_path / "run").mkdir()
+    (folder / "tasks.sqlite3").write_text("no database")
+    ended = run_tasks(tmp_path, "--check-config", twistd=["--rundir", "run"])
+    assert complaint(ended) == "twistd tasks: cannot use tasks.sqlite3 as the task store: file is not a database"
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
