@@ -183,7 +183,7 @@ def _find(
         # A link's URL says where somebody else listens. For MongoDB it is looked at in its turn; for a service that is
         # itself called tasks, TASKS_PORT says nothing about where to listen.
         if text and not (variable.endswith("_PORT") and text.startswith("tcp://")):
-            return variable, text.split() if setting.repeatable else text
+            return variable, (text.split() or [""]) if setting.repeatable else text
     return None, None
 
 

@@ -83,6 +83,8 @@ def test_a_bad_variable() -> None:
     """A complaint names the variable where the text came from one."""
     with pytest.raises(ConfigError, match="TASKS_PORT: 70000 is not within"):
         settings(TASKS_PORT="70000")
+    with pytest.raises(ConfigError, match="TASKS_LISTEN: it is empty"):  # rather than listen nowhere
+        settings(TASKS_LISTEN=" ")
 
 
 def test_a_password_is_not_repeated() -> None:
