@@ -95,7 +95,9 @@ def check_config(settings: config.Settings, run_directory: str) -> NoReturn:
             if (tls := make_tls(settings.tls)) is not None:
                 tls.privilegedStartService()  # reads the files
             found = await store.check(clock.seconds() + settings.timeout)
-        except (ValueError, OSError, StoreMisconfigured, StartError) as error:
+        except StartError as error:
+            raise SystemExit(str(error)) from error
+        except (ValueError, OSError, StoreMisconfigured) as error:
             raise SystemExit(f"twistd tasks: {error}") from error
         sys.stdout.write("".join(f"{line}\n" for line in (*_what_would_run(settings), found)))
 

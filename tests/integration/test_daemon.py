@@ -33,6 +33,7 @@ def complaint(ended: subprocess.CompletedProcess[str]) -> str:
     output = ended.stdout + ended.stderr
     assert "Traceback" not in output
     (line,) = [line for line in output.splitlines() if "twistd tasks: " in line]
+    assert line.count("twistd tasks: ") == 1
     return line
 
 
