@@ -25,8 +25,8 @@ OURS = thriftpy2.load_fp(io.StringIO(_READABLE), module_name="tasks_thrift")
 
 
 @contextmanager
-def thriftpy2_client(port: int, idl: Any = OURS, timeout: int = 3000) -> Iterator[Any]:
-    """thriftpy2's client with nothing set but where to connect; 3,000 ms is its own idea of a timeout."""
+def thriftpy2_client(port: int, idl: Any = OURS, timeout: int = 60_000) -> Iterator[Any]:
+    """thriftpy2's client with nothing set but where to connect, and more patience (ms): 3 s can be short here."""
     client = make_client(idl.Tasks, "127.0.0.1", port, timeout=timeout)
     try:
         yield client

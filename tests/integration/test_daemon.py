@@ -17,7 +17,7 @@ from pymongo import MongoClient
 
 from tests.clients import OURS, thriftpy2_client
 from tests.daemon import TWISTD, Daemon, environment, run_tasks
-from tests.mongod import Mongod
+from tests.mongod import Mongod, eventually
 
 
 def free_port() -> int:
@@ -191,10 +191,7 @@ def test_in_the_background(tmp_path: Path) -> None:
             assert client.add("me", "tea", None).name == "tea"
     finally:
         os.kill(pid, signal.SIGTERM)
-    end = time.monotonic() + 60
-    while pidfile.exists():
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    eventually("the pid file is gone", lambda: not pidfile.exists())
 
 
 def test_a_mistake_in_the_background(tmp_path: Path) -> None:
@@ -211,7 +208,8 @@ def test_a_mistake_in_the_background(tmp_path: Path) -> None:
         )
     assert ended.returncode != 0
     assert f"cannot listen on tcp:{daemon.port}" in ended.stdout + ended.stderr
-    assert not (tmp_path / "twistd.pid").exists()
+    # twistd tells the terminal before it removes the file.
+    eventually("the pid file is gone", lambda: not (tmp_path / "twistd.pid").exists())
 
 
 def test_kill_loses_nothing(tmp_path: Path) -> None:
@@ -236,6 +234,7 @@ def test_kill_loses_nothing(tmp_path: Path) -> None:
             for thread in threads:
                 thread.start()
             while sum(map(len, acknowledged)) < before + 100:
+                assert any(thread.is_alive() for thread in threads)
                 time.sleep(0.005)
             daemon.kill(signal.SIGKILL)
             for thread in threads:
@@ -266,6 +265,7 @@ def test_sigterm_answers_what_it_has_accepted(tmp_path: Path) -> None:
         thread = threading.Thread(target=add_until_it_ends)
         thread.start()
         while len(answered) < 50:
+            assert thread.is_alive()
             time.sleep(0.005)
         daemon.kill(signal.SIGTERM)
         thread.join(60)
