@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from datetime import UTC, datetime
@@ -221,11 +222,28 @@ async def test_trouble_is_logged_once(tmp_path: Path, store: SqliteStore) -> Non
 
 
 @pytest_twisted.ensureDeferred
-async def test_read_only(tmp_path: Path, store: SqliteStore) -> None:
-    """A store that can only be read fails the ping."""
-    writer: Any = store._writer
-    await writer.runQuery("PRAGMA query_only = ON")
-    with pytest.raises(StoreUnavailable):
-        await store.add([new_task()], in_seconds(30))
-    with pytest.raises(StoreUnavailable):
-        await store.ping(in_seconds(30))
+async def test_read_only(tmp_path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that can only be read fails the ping, a check and a start, though SQLite opens it; it is still read."""
+    connect = sqlite3.connect
+    # What SQLite does by itself with such a file, unless it runs as root.
+    monkeypatch.setattr(sqlite3, "connect", lambda path, **more: connect(f"file:{path}?mode=ro", uri=True, **more))
+    for operation in (store.add([new_task()], in_seconds(30)), store.ping(in_seconds(30))):
+        with pytest.raises(StoreUnavailable):
+            await operation
+    assert await store.find([ListQuery("me")], in_seconds(30)) == [[]]
+    path = tmp_path / "tasks.sqlite3"
+    with pytest.raises(StoreMisconfigured, match="readonly"):
+        await SqliteStore(str(path), reactor, CLOCK).check(in_seconds(30))
+    monkeypatch.setattr(os, "access", lambda place, mode: False)
+    assert "it can only be read" in await why_not(path)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_ping_writes_nothing(tmp_path: Path, store: SqliteStore) -> None:
+    """Looking whether the store works, every few seconds, leaves its files as they are."""
+    await store.add([new_task()], in_seconds(30))
+    files = [tmp_path / "tasks.sqlite3", tmp_path / "tasks.sqlite3-wal"]
+    before = [file.read_bytes() for file in files]
+    await store.ping(in_seconds(30))
+    await SqliteStore(str(files[0]), reactor, CLOCK).check(in_seconds(30))
+    assert [file.read_bytes() for file in files] == before

@@ -7,6 +7,7 @@ the writer nor hold it up. `synchronous=FULL` makes every commit reach the disk 
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
@@ -30,7 +31,7 @@ from twisted_tasks.model import (
     to_milliseconds,
 )
 from twisted_tasks.storage.interface import IStoreCheck, ITaskScan, ITaskStore, Outcome, StoreMisconfigured
-from twisted_tasks.storage.sqlite_schema import ANY_TASK, inspect, prepare
+from twisted_tasks.storage.sqlite_schema import ANY_TASK, NO_CHANGE, inspect, prepare
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -140,6 +141,9 @@ class SqliteStore:
                 prepare(connection)
             finally:
                 connection.close()
+            # Asked without the write lock, which another process may have for longer than a start should wait.
+            if not os.access(self._path, os.W_OK):
+                raise StoreMisconfigured("it can only be read")
         except (StoreMisconfigured, sqlite3.Error) as error:
             return fail(StoreMisconfigured(f"cannot use {self._path} as the task store: {error}"))
         self._writer = self._pool(1)
@@ -166,6 +170,7 @@ class SqliteStore:
         """See ITaskStore. Takes the write lock, and looks at a task: a file that can only be read does not pass."""
 
         def look(cursor: _Cursor, item: None) -> None:
+            cursor.execute(NO_CHANGE)
             cursor.execute(ANY_TASK)
 
         return self._write(look, [None], deadline).addCallback(lambda _: None)

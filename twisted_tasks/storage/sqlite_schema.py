@@ -24,6 +24,10 @@ _OLDEST_SQLITE = (3, 37)
 # What a file that works can be asked.
 ANY_TASK = "SELECT id, user_id, name, created_on, done FROM tasks LIMIT 1"
 
+# Refused where a file can only be read, and changes nothing where it can be written. SQLite opens the former without a
+# word, and even lets it BEGIN IMMEDIATE.
+NO_CHANGE = "UPDATE tasks SET done = done WHERE 0"
+
 
 def _steps() -> list[tuple[int, str]]:
     """Return the schema's steps as (version it leads to, SQL), in order."""
@@ -75,7 +79,8 @@ def inspect(path: str) -> str:
         raise StoreMisconfigured(error.strerror) from None
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         version = _version(connection)
-        connection.execute("BEGIN IMMEDIATE")  # a file that cannot be written refuses
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(f"PRAGMA user_version = {version}")  # a file that can only be read refuses
         connection.execute("ROLLBACK")
         if version:
             connection.execute(ANY_TASK).fetchone()
