@@ -25,13 +25,17 @@ START_SECONDS = 60
 """How long a mongod may take to come up, or a set to elect: a bound for a machine under load, not an expectation."""
 ELECTION_TIMEOUT_MS = 2000
 FOLLOW_QUICKLY = [
-    *("--setParameter", "oplogNetworkTimeoutBufferSeconds=1"),
+    *("--setParameter", "oplogNetworkTimeoutBufferSeconds=2"),
     *("--setParameter", "oplogFetcherSteadyStateMaxFetcherRestarts=0"),
 ]
 """A secondary clings to a primary that is frozen, and not dead: with MongoDB's defaults it goes on fetching from it for
 some 12 s, and reports to it alone for longer; the new primary learns how far it is from heartbeats, every 2 s. Until
-then there is no majority for a write, and no client can change that. These parameters, and HEARTBEAT_MS, do."""
-HEARTBEAT_MS = 200
+then there is no majority for a write, and no client can change that. These parameters, and QUICK_SETTINGS, do.
+
+A secondary that gives up fetching before it has missed heartbeats takes the frozen one for the best to fetch from once
+more, whenever that had an operation it has not, and then waits 20 s for a connection. So it gives up fetching later
+(after 2.5 to 3 s) than it misses heartbeats (2 s)."""
+QUICK_SETTINGS = {"heartbeatIntervalMillis": 200, "heartbeatTimeoutSecs": 2}
 
 
 def program() -> Path:
@@ -196,7 +200,7 @@ class ReplicaSet:
     ) -> None:
         """Prepare a set of `size` members in `directory`; `quick` is whether they FOLLOW_QUICKLY."""
         self.name = name
-        self._heartbeat_ms = HEARTBEAT_MS if quick else 2000
+        self._settings = {"electionTimeoutMillis": ELECTION_TIMEOUT_MS, **(QUICK_SETTINGS if quick else {})}
         own = ["--replSet", name, "--oplogSize", "64"] + (FOLLOW_QUICKLY if quick else [])
         self.members = [Mongod(directory / str(i), [*own, *args]) for i in range(size)]
 
@@ -217,7 +221,7 @@ class ReplicaSet:
         return {
             "_id": self.name,
             "members": [{"_id": i, "host": member.address} for i, member in enumerate(self.members)],
-            "settings": {"electionTimeoutMillis": ELECTION_TIMEOUT_MS, "heartbeatIntervalMillis": self._heartbeat_ms},
+            "settings": self._settings,
         }
 
     def primary(self) -> Mongod:
@@ -242,11 +246,19 @@ class ReplicaSet:
         return [member for member in self.members if member is not primary]
 
     def wait_healthy(self) -> None:
-        """Wait until there is a primary and every other member follows it."""
+        """Wait until there is a primary and every other member follows it.
+
+        A member that comes back calls itself a secondary before it knows whom to follow, or that it has to roll back
+        first. Hurt then, the set would be without a majority. So every member has to take something over.
+        """
 
         def healthy() -> bool:
-            states = self.primary().command("replSetGetStatus")["members"]
-            return sorted(state["state"] for state in states) == [1] + [2] * (len(self.members) - 1)
+            primary = self.primary()
+            states = primary.command("replSetGetStatus")["members"]
+            if sorted(state["state"] for state in states) != [1] + [2] * (len(self.members) - 1):
+                return False
+            everybody = {"w": len(self.members), "wtimeout": 1000}
+            return "writeConcernError" not in primary.command("appendOplogNote", data={}, writeConcern=everybody)
 
         eventually("every member of the set is well", healthy)
 
