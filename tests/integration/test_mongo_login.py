@@ -14,6 +14,7 @@ from twisted.internet import reactor
 from tests.certificates import Authority, subject
 from tests.daemon import Daemon, run_tasks
 from tests.integration.mongo_helpers import CLOCK, new_task, opened, soon
+from tests.load import HANG
 from tests.mongod import Mongod, running
 from tests.proxy import FaultProxy
 from tests.waiting import pause
@@ -146,6 +147,34 @@ def test_the_daemon(guarded: Mongod, tmp_path: Path) -> None:
         assert PASSWORD not in daemon.log.read_text() + found.stdout + found.stderr
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_passwords_stay_out_of_sight(guarded: Mongod, tmp_path: Path, workers: str) -> None:
+    """A password from the environment or a file is in no process's title, and in no line of the log at any level."""
+    path = tmp_path / "password"
+    path.write_text(PASSWORD, "utf-8")
+    env = {"MONGO_URI": uri_of(guarded, "new", None), "MONGO_PASSWORD_FILE": str(path)}
+    if workers == "2":
+        env = {"MONGO_URI": uri_of(guarded, "new")}
+    with Daemon(tmp_path, "--workers", workers, "--log-level", "debug", env=env) as daemon:
+        daemon.wait_for("ready: the task store works")
+        secrets = [PASSWORD, quote_plus(PASSWORD)]
+        assert shown_by(daemon, secrets) == []
+
+
+def shown_by(daemon: Daemon, secrets: list[str]) -> list[str]:
+    """Return which of some texts are in the daemon's log, or in the titles of its processes and threads."""
+    assert daemon.process is not None
+    places = [daemon.log]
+    processes = [daemon.process.pid]
+    for pid in processes:
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            places += [thread / "cmdline", thread / "comm"]
+            processes += [int(child) for child in (thread / "children").read_text().split()]
+    texts = [place.read_text(errors="replace") for place in places]
+    assert any("tasks" in text for text in texts[1:])
+    return [secret for secret in secrets if any(secret in text for text in texts)]
+
+
 @pytest_twisted.ensureDeferred
 async def test_refused_later(guarded: Mongod) -> None:
     """A password that is changed under way shows as soon as a connection is needed, and mends by itself."""
@@ -162,7 +191,7 @@ async def test_refused_later(guarded: Mongod) -> None:
 
 
 async def works_again(store: MongoStore) -> None:
-    end = soon(10)
+    end = soon(HANG)
     while True:
         try:
             return await store.ping(soon(1))
