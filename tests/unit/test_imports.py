@@ -68,3 +68,16 @@ def test_imports_go_one_way(path: Path) -> None:
     for name in ours(path):
         allowed = ALLOWED[part]
         assert any(name == one or name.startswith((one + ".", one + "_")) for one in allowed), f"{module} -> {name}"
+
+
+def test_the_mongodb_client_can_be_taken_elsewhere() -> None:
+    """`storage/mongo_client.py`, with all it imports of ours, is about MongoDB and nothing else."""
+    taken: set[Path] = set()
+    wanted = {ROOT / "storage" / "mongo_client.py"}
+    while wanted - taken:
+        path = (wanted - taken).pop()
+        taken.add(path)
+        for name in ours(path):
+            assert name.startswith("storage.mongo_"), f"{path.stem} -> {name}"
+            wanted.add(ROOT / "storage" / f"{name.split('.')[1]}.py")
+    assert len(taken) > 5
