@@ -11,6 +11,7 @@ bytes that arrive from then on.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -131,6 +132,7 @@ class _Pair:
         self._server = _Side()
         self._early: list[bytes] | None = []  # what the client sent before there was a server to send it to
         self._busy_until = {id(client): 0.0, id(self._server): 0.0}
+        self._held: dict[int, deque[tuple[bytes, Line]]] = {id(client): deque(), id(self._server): deque()}
         self._over = False
         client.received = self._from_client
         client.ended = self.cut
@@ -168,15 +170,22 @@ class _Pair:
         if line.swallow:
             return
         pieces = [data[at : at + line.dribble] for at in range(0, len(data), line.dribble)] if line.dribble else [data]
+        clock, held = self._proxy._reactor, self._held[id(to)]
         for number, piece in enumerate(pieces):
-            # Nothing overtakes what was held back before it.
-            clock = self._proxy._reactor
-            at = max(clock.seconds() + line.delay + number * 1e-4 * bool(line.dribble), self._busy_until[id(to)])
+            now = clock.seconds()
+            at = max(now + line.delay + number * 1e-4 * bool(line.dribble), self._busy_until[id(to)])
             self._busy_until[id(to)] = at
-            if at <= clock.seconds():
+            # Nothing overtakes what was held back before it: timers may be late, and those of one moment in any order,
+            # so each lets go of whatever is the oldest.
+            if at <= now and not held:
                 self._write(piece, to, line)
             else:
-                clock.callLater(at - clock.seconds(), self._write, piece, to, line)
+                held.append((piece, line))
+                clock.callLater(max(0.0, at - now), self._let_go, to)
+
+    def _let_go(self, to: _Side) -> None:
+        piece, line = self._held[id(to)].popleft()
+        self._write(piece, to, line)
 
     def _write(self, data: bytes, to: _Side, line: Line) -> None:
         if self._over or to.transport is None:
