@@ -3,12 +3,18 @@
 A transport keeps what it could not send at once, says "pause" when that is more than 64 KiB, and "resume" when all of
 it is gone. In between, this keeps the rest, and hands it over in pieces of about that size: every "resume" then means
 that the client has taken another such piece, and the absence of one that it has not.
+
+A reply mostly fits into the socket's own buffer. Twisted's transports find that out a turn of the reactor later, and
+change twice what epoll watches; so bytes go to the socket at once, as long as the transport has surely nothing to send:
+from the beginning until the socket takes less than all, and again after a "resume".
 """
 
 from __future__ import annotations
 
 from collections import deque
 from typing import Any
+
+from twisted.internet.abstract import FileDescriptor
 
 PIECE = 64 * 1024
 
@@ -21,10 +27,12 @@ class Outbox:
     @ivar pieces: how often it has said "resume".
     """
 
-    __slots__ = ("_kept", "_transport", "pieces", "stalled", "waiting")
+    __slots__ = ("_at_once", "_kept", "_transport", "pieces", "stalled", "waiting")
 
     def __init__(self, transport: Any) -> None:
         self._transport = transport
+        # Whether the transport is a bare socket (TLS is not) that surely has nothing to send.
+        self._at_once = isinstance(transport, FileDescriptor)
         self._kept: deque[memoryview | bytes] = deque()
         self.waiting = 0
         self.stalled = False
@@ -33,7 +41,7 @@ class Outbox:
     def write(self, data: bytes) -> None:
         """Send bytes, or keep them until those before them are sent."""
         if len(data) <= PIECE and not self.stalled and not self._kept:
-            self._transport.write(data)
+            self._hand_over(data)
             return
         self._kept.append(memoryview(data))
         self.waiting += len(data)
@@ -47,7 +55,18 @@ class Outbox:
                 kept.appendleft(piece[PIECE:])
                 piece = piece[:PIECE]
             self.waiting -= len(piece)
-            self._transport.write(bytes(piece))
+            self._hand_over(bytes(piece))
+
+    def _hand_over(self, data: bytes) -> None:
+        """Send what the socket takes now, and let the transport send the rest."""
+        if self._at_once:
+            sent = self._transport.writeSomeData(data)
+            if sent == len(data):
+                return
+            self._at_once = False
+            if isinstance(sent, int):  # or it is an error, which the transport will meet again and see to
+                data = data[sent:]
+        self._transport.write(data)
 
     def pause(self) -> None:
         """Know that the transport has enough for now."""
@@ -57,9 +76,11 @@ class Outbox:
         """Know that the transport has sent all it had, and hand over what was kept."""
         self.stalled = False
         self.pieces += 1
+        self._at_once = isinstance(self._transport, FileDescriptor)
         self._pass_on()
 
     def drop(self) -> None:
         """Forget what is kept: nobody will take it."""
         self._kept.clear()
         self.waiting = 0
+        self._at_once = False
