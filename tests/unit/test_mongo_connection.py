@@ -16,6 +16,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from txmongo.protocol import MongoDecoder, Msg
 
+from tests.descriptor import Descriptor
 from twisted_tasks.storage.mongo_connection import Connection, describe
 from twisted_tasks.storage.mongo_dialer import _Connections
 from twisted_tasks.storage.mongo_reply import ConnectionLost, TimedOut
@@ -54,6 +55,22 @@ def replies(transport: StringTransport, sizes: list[int]) -> bytes:
         written = written[length:]
         place += 1
     return answers
+
+
+def test_a_command_is_sent_at_once() -> None:
+    """A command is on its way when `send` returns, and one a broken connection cannot take fails by its end."""
+    connection = _Connections(Clock()).buildProtocol(None)
+    transport = Descriptor()
+    connection.makeConnection(transport)
+    ask(connection, 2)
+    assert len([request for request in transport.sent.split(COMMAND[4:]) if request]) == 2
+    assert not transport.watched
+    transport.room = None
+    (end,) = ask(connection, 1)
+    assert transport.watched  # the reactor meets the error, and ends the connection
+    assert not end
+    connection.connectionLost(Failure(error.ConnectionLost()))
+    assert isinstance(end[0].value, ConnectionLost)
 
 
 @given(

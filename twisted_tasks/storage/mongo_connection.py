@@ -11,6 +11,7 @@ from typing import Any
 
 import bson
 from bson.codec_options import CodecOptions, DatetimeConversion
+from twisted.internet.abstract import FileDescriptor
 from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.internet.error import ConnectionDone, ConnectionRefusedError, DNSLookupError, TimeoutError
@@ -102,6 +103,10 @@ class Connection(MongoProtocol):
         if self.inflight() == 0:
             self._owing_since = now
         reply: Deferred[Any] = self.send_query(Msg(body=command))
+        if isinstance(self.transport, FileDescriptor):  # a bare socket, and not TLS
+            # The reactor would send it once all that is to be done now is done. A batch leaves before the answers to
+            # the last one are written: it is now that the server can work on it meanwhile.
+            self.transport.doWrite()
         return reply.addBoth(self._replied, self._clock.callLater(deadline - now, self._expire, reply))
 
     async def run(self, database: str, command: Mapping[str, Any], deadline: float) -> dict[str, Any]:
