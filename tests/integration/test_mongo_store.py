@@ -203,6 +203,29 @@ async def test_removing_one_task_many_times(servers: str, request: pytest.Fixtur
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_task_added_behind_an_update(shared_mongod: Mongod) -> None:
+    """Of a batch, a task that another daemon adds after it was looked for is changed, or told to be missing."""
+    database = new_database()
+    there, late = new_task("me"), new_task("me", "late")
+    with shared_mongod.client() as client:
+        tasks = client[database]["tasks"]
+
+        def add_late() -> None:
+            # Not by "find", which the store is held up in.
+            eventually("the first is changed", lambda: list(tasks.aggregate([{"$match": {"done": True}}])))
+            tasks.insert_one(documents.to_document(late))
+
+        async with opened(shared_mongod.uri, database=database) as store:
+            await store.add([there], soon())
+            shared_mongod.fail(["find"], blockConnection=True, blockTimeMS=1000)
+            updated = store.update([TaskChange(task.id, "me", None, True) for task in (there, late)], soon())
+            await blocking(add_late)
+            outcome = (await updated)[1]
+            (now,) = await store.get([ref(late)], soon())
+    assert outcome == now == late._replace(done=True) or (isinstance(outcome, TaskNotFound) and now == late)
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_batch_of_the_largest(shared_mongod: Mongod) -> None:
     """Batches of the longest names and users there are go through, and come back."""
     tasks = [new_task("🧑" * 256, "🫖" * 4096) for _ in range(600)]

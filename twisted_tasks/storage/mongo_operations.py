@@ -35,7 +35,8 @@ from twisted_tasks.storage.mongo_removal import Removal
 from twisted_tasks.storage.mongo_reply import DUPLICATE_KEY, CommandFailed, MongoError, TimedOut, check
 
 _ROUNDS = 10
-"""How often adding starts over because the task that was in the way is gone. Each round is one more coincidence."""
+"""How often adding starts over because the task that was in the way is gone, or updating because one has come. Each
+round is one more coincidence."""
 
 
 def task_error(error: MongoError) -> TaskError:
@@ -175,23 +176,38 @@ class Operations:
     async def _update_many(self, changes: Sequence[TaskChange], deadline: float) -> list[Outcome[Task]]:
         """Make the changes, then look at what they changed."""
         real = [change for change in changes if not documents.changes_nothing(change)]
-        command = documents.update(real)
         failed: dict[str, TaskError] = {}
-        if real:
-
-            async def attempt(connection: Connection, write: Write) -> list[dict[str, Any]]:
-                return check(await self._commands.send_write(connection, command, deadline, write))
-
-            for error in await self._commands.execute_write(attempt, deadline):
-                failed[real[error["index"]].id] = self._failed(CommandFailed(error))
-        found = await self._look_up([change.id for change in changes], deadline)
+        for _ in range(_ROUNDS):
+            count = await self._set(real, failed, deadline) if real else 0
+            found = await self._look_up([change.id for change in changes], deadline)
+            tasks = {change.id: _of_user(found.get(change.id), change.user_id) for change in changes}
+            there = [change for change in real if change.id not in failed and isinstance(tasks[change.id], Task)]
+            if len(there) <= count:
+                break
+            # Somebody has added one since its statement found nothing: it is there, and not changed.
+        else:
+            failed |= {change.id: StoreUnavailable() for change in there}
         outcomes: list[Outcome[Task]] = []
         for change in changes:
-            task = _of_user(found.get(change.id), change.user_id)
+            task = tasks[change.id]
             # Somebody else may have changed it since: the answer shows this caller's own change all the same.
             outcome = documents.changed(task, change) if isinstance(task, Task) else task
             outcomes.append(failed.get(change.id, outcome))
         return outcomes
+
+    async def _set(self, changes: Sequence[TaskChange], failed: dict[str, TaskError], deadline: float) -> int:
+        """Make changes. Return how many found their task, and note in `failed` those that were refused."""
+        command = documents.update(changes)
+
+        async def attempt(connection: Connection, write: Write) -> tuple[int, list[dict[str, Any]]]:
+            reply = await self._commands.send_write(connection, command, deadline, write)
+            errors = check(reply)
+            return reply["n"], errors
+
+        count, errors = await self._commands.execute_write(attempt, deadline)
+        for error in errors:
+            failed[changes[error["index"]].id] = self._failed(CommandFailed(error))
+        return count
 
     def _failed(self, error: MongoError) -> TaskError:
         self._note(error)
