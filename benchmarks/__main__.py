@@ -8,34 +8,16 @@ import resource
 import sys
 import tempfile
 from pathlib import Path
-from statistics import median
-from typing import Any
 
 from tqdm import tqdm
 
 from benchmarks.plan import Cell, Plan, full, quick
 from benchmarks.plot import draw
 from benchmarks.report import write
-from benchmarks.results import Measured, Results
+from benchmarks.results import Measured, Results, summarise
 from benchmarks.running import Bench, started
 
 FOLDER = Path(__file__).parent
-
-
-def summarise(answer: dict[str, Any]) -> dict[str, float]:
-    """Return the figures of one round of one cell. Times are seconds, of a call; memory is bytes."""
-    count, latencies = answer["calls"], answer["latencies"]
-    if not count:
-        raise ValueError("not one call was answered in time")
-    return {
-        "rate": count / answer["seconds"],
-        "p50": latencies[count // 2],
-        "p99": latencies[min(count - 1, count * 99 // 100)],
-        "cpu": answer["cpu"]["server"] / count,
-        "cpu_mongod": answer["cpu"]["mongod"] / count,
-        "cpu_load": answer["cpu"]["load"] / count,
-        "memory": answer["memory"],
-    }
 
 
 def run(plan: Plan, bench: Bench) -> Results:
@@ -57,15 +39,7 @@ def run(plan: Plan, bench: Bench) -> Results:
                     else:
                         rounds.setdefault(cell, []).append(summarise(answer))
                 progress.update()
-    measured = {
-        cell: Measured(
-            **{name: median(one[name] for one in figures) for name in figures[0]},
-            least=min(one["rate"] for one in figures),
-            most=max(one["rate"] for one in figures),
-        )
-        for cell, figures in rounds.items()
-        if cell not in failed
-    }
+    measured = {cell: Measured.of(figures) for cell, figures in rounds.items() if cell not in failed}
     return Results(plan, measured, failed, idle)
 
 
