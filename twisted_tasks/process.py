@@ -24,7 +24,7 @@ from twisted_tasks.ops.clock import MonotonicClock
 from twisted_tasks.ops.daemon import StartError, result_of
 from twisted_tasks.ops.logs import Output
 from twisted_tasks.ops.notify import NullNotifier, forget_systemd, systemd_notifier
-from twisted_tasks.ops.process import Ending, Signals, Stop, raise_open_files_limit
+from twisted_tasks.ops.process import Ending, Signals, Stop, raise_open_files_limit, spare_garbage_collector
 from twisted_tasks.ops.runtime import MAXIMA, process_registry
 from twisted_tasks.ops.shared import CONTROL, Inherited
 from twisted_tasks.ops.supervisor import Supervisor
@@ -87,6 +87,7 @@ class _Process(MultiService):
 
     def privilegedStartService(self) -> None:
         raise_open_files_limit()
+        spare_garbage_collector()
         super().privilegedStartService()
 
     def setServiceParent(self, parent: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
 import os
 import resource
 import signal
@@ -16,6 +17,10 @@ from twisted.application.service import Service
 from twisted.logger import Logger
 
 _log = Logger()
+
+_YOUNG = 10_000
+"""Objects made since the last collection that make the next one due. Calls in flight hold some thousands, and looking
+at those again and again would find nothing."""
 
 
 class Ending:
@@ -138,3 +143,14 @@ def raise_open_files_limit() -> None:
             _log.warn("up to {soft} open files; no more: {error}", soft=soft, error=str(error))
             return
     _log.info("up to {hard} open files (the limit was {soft})", hard=hard, soft=soft)
+
+
+def spare_garbage_collector() -> None:
+    """Have garbage collections leave out what is there now: modules, classes, settings, which will never be garbage.
+
+    Some hundred thousand objects they are. To look through all of them takes 40 ms, in which nobody is answered; under
+    load that came about twice a second, and was the 99th percentile of latency.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG, *gc.get_threshold()[1:])
