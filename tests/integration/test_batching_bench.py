@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -74,6 +75,27 @@ def answering(*pieces: bytes) -> Iterator[int]:
         thread.start()
         yield listener.getsockname()[1]
         thread.join()
+
+
+def test_a_server_that_is_stuck_is_not_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time that counts is as long as was asked, also when no reply came until it should have been over."""
+    reply = b"\0\0\0\1+"
+    monkeypatch.setattr("benchmarks.load.calls", lambda kind, connection: [frames.Call(b"call", b"+")])
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            client, _ = listener.accept()
+            with client:
+                time.sleep(0.3)
+                while client.recv(1000):
+                    client.sendall(reply)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        answer = measure(order(listener.getsockname()[1], "any", connections=1))
+        thread.join()
+    assert answer["seconds"] >= 0.1
+    assert answer["calls"] == len(answer["latencies"]) > 0
 
 
 @pytest.mark.parametrize("pieces", [[], [b"\0"], [b"\0\0\0\5\x80"], [b"\0\0\0\1", b"\x80", b"more"]])
