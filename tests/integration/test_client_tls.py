@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +67,21 @@ async def test_the_wrong_certificates(authority: Authority, port: int, tmp_path:
         with pytest.raises(Unreachable if sure else (DeadlineExceeded, Unreachable), match=why):
             await client.add("alice", "tea", timeout=60 if sure else 3)
         await client.close()
+
+
+def test_no_global_reactor() -> None:
+    """The reactor a client is given is all it uses, over TLS too: none is installed for the whole process."""
+    program = (
+        "import sys\n"
+        "from twisted.internet.selectreactor import SelectReactor\n"
+        "from twisted_tasks.client import TasksClient, tls_options\n"
+        "from twisted_tasks.testing import TasksDouble\n"
+        "for tls in (None, tls_options()):\n"
+        "    TasksClient('127.0.0.1:1', SelectReactor(), tls=tls).startService()\n"
+        "TasksDouble().client().all('alice')\n"
+        "assert 'twisted.internet.reactor' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 
 
 def test_files_that_are_none(authority: Authority, tmp_path: Path) -> None:

@@ -36,7 +36,8 @@ def parse(reactor: Any, server: Server, tls: Any = None) -> IStreamClientEndpoin
         if not 1 <= port <= 65535:
             raise ValueError(f"{server!r} has no port that can be")
         endpoint: IStreamClientEndpoint = HostnameEndpoint(reactor, host, port)
-        return endpoint if tls is None else wrapClientTLS(tls(host), endpoint)
+        # Without a clock it would take the global reactor's.
+        return endpoint if tls is None else wrapClientTLS(tls(host), endpoint, clock=reactor)
     if tls is not None:
         raise ValueError(f"{server!r} is not HOST:PORT, which TLS files go with; tls: strings carry their own")
     try:
