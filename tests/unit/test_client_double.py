@@ -293,6 +293,18 @@ class TroubleTests(SynchronousTestCase):
             self.failureResultOf(call, error, DeadlineExceeded)
         assert client._gate.inside == client._gate.waiting == 0
 
+    def test_many_that_fail_at_once(self) -> None:
+        """However many calls wait for a turn, and fail as soon as it comes, each fails by its own error."""
+        client = self.double.client(max_in_flight=1)
+        self.successResultOf(client.check())
+        self.double.silent = True
+        first = client.add("alice", "tea", timeout=1)
+        calls = [client.add("alice", "\ud800") for _ in range(2000)]
+        self.pass_time(1.1)
+        self.failureResultOf(first, DeadlineExceeded)
+        for call in calls:
+            self.failureResultOf(call, InvalidArgument)
+
     def test_cancelling(self) -> None:
         """A cancelled call is forgotten, and its late reply upsets nobody."""
         client = self.double.client()
@@ -335,6 +347,48 @@ class TroubleTests(SynchronousTestCase):
         assert self.successResultOf(closing) is None
         assert self.clock.getDelayedCalls() == []
         self.successResultOf(client.close())
+
+    def test_close_at_once(self) -> None:
+        """A client can be closed as soon as its first call has failed, which may be before anything was sent."""
+        self.double.refuse = True
+        client = self.double.client()
+        adding = client.add("alice", "\ud800")
+        closing = adding.addErrback(lambda failure: failure.trap(InvalidArgument)).addCallback(lambda _: client.close())
+        self.double.refuse = False
+        self.pass_time(1)
+        self.successResultOf(closing)
+        assert self.clock.getDelayedCalls() == []
+
+    def test_close_for_want_of_a_connection(self) -> None:
+        """An impatient client can be closed as soon as an attempt to connect has failed."""
+        self.double.refuse = True
+        client = self.double.client(patient=False)
+        closing = client.add("alice", "tea").addErrback(lambda failure: client.close())
+        self.pass_time(1)
+        self.successResultOf(closing)
+        assert self.clock.getDelayedCalls() == []
+
+    def test_calls_that_waited_go_in_order(self) -> None:
+        """Calls made before there is a connection go out in the order in which they were made."""
+        self.double.refuse = True
+        client = self.double.client()
+        calls = [client.add("alice", str(number)) for number in range(20)]
+        self.double.refuse = False
+        self.pass_time(1)
+        assert [task.name for task in self.double.store.tasks.values()] == [str(number) for number in range(20)]
+        for call in calls:
+            self.successResultOf(call)
+
+    def test_close_waits_for_both_steps(self) -> None:
+        """A call that is made of two is in flight until the second one has ended."""
+        client = self.double.client()
+        self.double.fail(StoreUnavailable())
+        adding = client.upsert("alice", name="tea", done=True)
+        closing = client.close()
+        self.double.fail(None)
+        self.pass_time(3)
+        assert self.successResultOf(adding).done
+        self.successResultOf(closing)
 
     def test_when_ready_ends_with_the_client(self) -> None:
         """when_ready of a client that is closed fails."""

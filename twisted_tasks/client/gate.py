@@ -25,6 +25,7 @@ class Gate:
         self._clock = clock
         self._waiting: deque[Deferred[None]] = deque()
         self._idle: list[Deferred[None]] = []
+        self._giving = False
         self.inside = 0
 
     @property
@@ -49,10 +50,15 @@ class Gate:
 
     def leave(self) -> None:
         """End a turn, and give it to whoever waits longest."""
-        if self._waiting:
-            self._waiting.popleft().callback(None)
-            return
         self.inside -= 1
+        if self._giving:
+            return
+        # A call that fails at once leaves from within this loop: a thousand such are no thousand levels of the stack.
+        self._giving = True
+        while self._waiting and self.inside < self._limit:
+            self.inside += 1
+            self._waiting.popleft().callback(None)
+        self._giving = False
         if not self.inside:
             idle, self._idle = self._idle, []
             for waiter in idle:

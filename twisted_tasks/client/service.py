@@ -106,7 +106,7 @@ class TasksClient(Service):
         self._timeout = timeout
         self._patient = patient
         self._gate = Gate(max_in_flight, max_waiting, self._clock)
-        self._waiting: set[Deferred[None]] = set()
+        self._waiting: dict[Deferred[None], None] = {}  # in the order in which they came
         self._links = [
             Link(
                 Failover(endpoints, self._clock, connect_timeout, number),
@@ -240,11 +240,15 @@ class TasksClient(Service):
         return Deferred.fromCoroutine(self._add_done(user_id, name, key, done, timeout))
 
     async def _add_done(self, user_id: str, name: str, key: str, done: bool, timeout: float | None) -> Task:
-        end = self._clock.seconds() + (self._timeout if timeout is None else timeout)
-        task = await self.add(user_id, name, key, timeout=timeout)
-        if done and not task.done:
-            task = await self.update(task.id, user_id, done=True, timeout=end - self._clock.seconds())
-        return task
+        timeout = self._timeout if timeout is None else timeout
+        deadline = await self._enter(timeout)  # one turn for both steps, so that close() waits for the second one too
+        try:
+            task = await self._answer("add", (user_id, name, key), _task, deadline, timeout)
+            if done and not task.done:
+                task = await self._answer("update", (task.id, None, True, user_id), _task, deadline, timeout)
+            return task
+        finally:
+            self._gate.leave()
 
     async def walk(
         self, user_id: str, done: bool | None = None, *, limit: int = PAGE_MAX, timeout: float | None = None
@@ -268,13 +272,23 @@ class TasksClient(Service):
         )
 
     async def _call(self, name: str, arguments: tuple[Any, ...], convert: Callable[[Any], _T], timeout: float) -> _T:
+        deadline = await self._enter(timeout)
+        try:
+            return await self._answer(name, arguments, convert, deadline, timeout)
+        finally:
+            self._gate.leave()
+
+    async def _enter(self, timeout: float) -> float:
+        """Wait for a turn, and return the deadline. `self._gate.leave()` has to follow."""
         self._must_run()
         deadline = self._clock.seconds() + timeout
         await self._gate.enter(timeout)
-        try:
-            result = await self._repeat(name, arguments, deadline, timeout)
-        finally:
-            self._gate.leave()
+        return deadline
+
+    async def _answer(
+        self, name: str, arguments: tuple[Any, ...], convert: Callable[[Any], _T], deadline: float, timeout: float
+    ) -> _T:
+        result = await self._repeat(name, arguments, deadline, timeout)
         try:
             return convert(result)
         except (ValueError, TypeError, AttributeError) as error:
@@ -331,24 +345,29 @@ class TasksClient(Service):
     async def _wait(self, remaining: float) -> None:
         """Wait until there is a connection. Raises _NoConnection when none comes in time."""
         waiter: Deferred[None] = Deferred()
-        self._waiting.add(waiter)
+        self._waiting[waiter] = None
         waiter.addTimeout(max(0.0, remaining), self._clock, _no_connection)
         try:
             await waiter
         finally:
-            self._waiting.discard(waiter)
+            self._waiting.pop(waiter, None)
+
+    # Neither ends the waiting at once: ClientService has to know first how its attempt ended, since a call can fail as
+    # soon as it goes on, and its caller close us.
 
     def _connected(self) -> None:
-        waiting, self._waiting = self._waiting, set()
-        for waiter in waiting:
-            waiter.callback(None)
+        if self._waiting:
+            self._clock.callLater(0, self._end_waiting, True)
 
     def _not_connected(self) -> None:
-        if self._patient or any(link.connection is not None for link in self._links):
-            return
-        waiting, self._waiting = self._waiting, set()
+        if self._waiting and not self._patient and all(link.connection is None for link in self._links):
+            self._clock.callLater(0, self._end_waiting, False)
+
+    def _end_waiting(self, connected: bool) -> None:
+        waiting, self._waiting = self._waiting, {}
         for waiter in waiting:
-            waiter.errback(_NoConnection())
+            if not waiter.called:  # somebody may cancel one when another one ends
+                waiter.callback(None if connected else Failure(_NoConnection()))
 
     def _trouble(self) -> str:
         """Return why there is no connection, as the end of a sentence; empty when nothing is known."""
