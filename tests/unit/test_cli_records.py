@@ -72,6 +72,23 @@ def test_numbers_of_lines() -> None:
     ]
 
 
+def test_quotes_within_values() -> None:
+    """A quote that does not begin a value is one character of it, and a line that uses them wrongly is bad alone."""
+    data = b'name,done\n5" disks,x\nan 8" one,\n"a" b,\na"b,"c\nd"\n"e ""f""",\n",\n""",yes\n'
+    found = [(row.number, getattr(row, "name", None)) for row in rows("csv", data)]
+    assert found == [(2, '5" disks'), (3, 'an 8" one'), (4, None), (5, None), (7, 'e "f"'), (8, ',\n"')]
+
+
+@given(st.lists(st.lists(st.text('",\r\na', max_size=6), min_size=2, max_size=2), max_size=6))
+def test_where_records_end(values: list[list[str]]) -> None:
+    """Whatever is quoted in them, as many records are read as were written."""
+    data = "a,b\n" + "".join(csv_line(row) for row in values)
+    splitter = Splitter(True)
+    records = [*splitter.feed(data.encode()), *splitter.end()]
+    assert all(isinstance(record, Record) for record in records)
+    assert len(records) == 1 + len(values)
+
+
 def test_a_byte_order_mark() -> None:
     """What Windows puts before UTF-8 is left out."""
     assert rows("csv", b"\xef\xbb\xbfname\ntea\n")[0].name == "tea"

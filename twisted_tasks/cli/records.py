@@ -11,6 +11,7 @@ import csv
 import hashlib
 import io
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -109,14 +110,34 @@ class Splitter:
             return
         self._lines.append(line)
         self._size += len(line)
-        # Within CSV a quote that is part of a value is doubled, which leaves the count even.
-        self._open ^= self._quoted and line.count(b'"') % 2 == 1
+        if self._quoted and b'"' in line:
+            self._open = _ends_in_quotes(line, self._open)
         if not self._open:
             data = b"".join(self._lines).rstrip(b"\r\n")
             record = Record(self._number - len(self._lines) + 1, data, self._size)
             self._lines, self._size = [], 0
             if data.strip():
                 yield record
+
+
+_CLOSE = re.compile(rb'(?:[^"]++|"")*+"')
+"""From within a quoted value, in which a quote is doubled, to its end."""
+
+
+def _ends_in_quotes(line: bytes, within: bool) -> bool:
+    """Return whether a line of CSV, which may begin within a quoted value, ends within one.
+
+    Only at the start of a value does a quote open one: `5" disks` is a value as it stands, and not the start of one
+    that would swallow the lines after it.
+    """
+    text = line if within else b"," + line  # before every value that a line begins with there is a comma then
+    at = opens = 0
+    while within or (opens := text.find(b',"', at)) >= 0:
+        close = _CLOSE.match(text, at if within else opens + 2)
+        if close is None:
+            return True
+        at, within = close.end(), False
+    return False
 
 
 def json_row(record: Record) -> Row:
