@@ -93,7 +93,7 @@ def test_a_service_without_its_store(tmp_path: Path) -> None:
 
 
 def test_files(tmp_path: Path) -> None:
-    """A file that is missing, of another kind, somebody else's, or without its index, is told as such."""
+    """A file that is missing, of another kind, somebody else's, without its index, or newer, is told as such."""
     path = tmp_path / "tasks.sqlite3"
 
     def look() -> dict[str, dict[str, Any]]:
@@ -112,6 +112,11 @@ def test_files(tmp_path: Path) -> None:
     connection.execute("DROP INDEX tasks_by_user")
     connection.close()
     assert "missing" in look()["index"]["text"]
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    assert "has schema 99" in look()["file"]["text"]
+    assert "upgrade" in look()["file"]["advice"]
 
 
 def test_the_variables_of_the_daemon(tmp_path: Path) -> None:

@@ -137,7 +137,6 @@ def test_what_a_server_is() -> None:
     """Other servers are known by their first bytes."""
     for data, what in (
         (b"HTTP/1.1", "web server"),
-        (b"\x15\x03\x01", "TLS"),
         (b"SSH-2.0", "another kind"),
         (b"?", "no Thr"),
     ):
@@ -161,6 +160,7 @@ def test_stores_by_name() -> None:
 def test_the_doctor_knows_the_file() -> None:
     """What the doctor looks for in an SQLite file is what the store puts there."""
     assert doctor_sqlite._APPLICATION_ID == sqlite_schema.APPLICATION_ID
+    assert sqlite_schema._steps()[-1][0] == doctor_sqlite._NEWEST
     schema = (ROOT / "twisted_tasks/storage/schema/0001_tasks.sql").read_text()
     assert f"CREATE INDEX {doctor_sqlite._INDEX} " in schema
 

@@ -100,12 +100,10 @@ def what_it_is(data: bytes, end: Exception) -> str:
     """Return what sort of server sends these bytes, and ends so, when it is asked in Thrift."""
     if data.startswith(b"HTTP/"):
         return "it is a web server"
-    if data[:1] in (b"\x15", b"\x16") and data[1:2] == b"\x03":
-        return "it speaks TLS, and was not asked to"
     if data.startswith((b"SSH-", b"220 ", b"+OK")):
         return f"it is another kind of server: {data[:40]!r}"
     if data:
         return f"its answer is no Thrift: {data[:40]!r}"
     if isinstance(end, ConnectionDone):
-        return "it takes the connection and closes it without a word (a service that shuts down, or one behind TLS)"
+        return "it takes the connection and closes it without a word, as a service that shuts down does"
     return "it takes the connection and says nothing"

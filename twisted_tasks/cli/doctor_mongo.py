@@ -50,7 +50,7 @@ def _explain(error: PyMongoError) -> tuple[str, str, str]:
         advice = "give the user the role readWrite on the database, or put a name and a password into the URI"
         return "login", "the user may not do this, or there is no login", advice
     if isinstance(error, ServerSelectionTimeoutError):
-        short = str(error).partition(", Timeout:")[0]
+        short = str(error).partition(", Timeout:")[0].partition(" (configured timeouts")[0]
         return "reachable", f"no server to write to: {short}", "is it running? does it have a primary? is TLS right?"
     if isinstance(error, ConfigurationError):
         return "uri", f"it makes no sense: {error}", "see docs/configuration.md, --mongo-uri"

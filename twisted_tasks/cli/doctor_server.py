@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import connectProtocol
+from twisted.internet.endpoints import connectProtocol, wrapClientTLS
 from twisted.internet.error import ConnectionRefusedError, DNSLookupError
 from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.internet.interfaces import IHandshakeListener, IStreamClientEndpoint
 from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.ssl import CertificateOptions
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -42,13 +43,17 @@ async def examine(options: Options, server: str, reactor: Any, findings: Finding
         raise Trouble(f"--server: {error}", Status.USAGE) from error
     if not await _reach(endpoint, server, options, reactor, findings):
         return
-    if await _dialects(endpoint, reactor, findings):
+    if await _dialects(endpoint, _plain(options, server), reactor, findings):
         client = TasksClient(endpoint, reactor, timeout=_PATIENCE)
         client.startService()
         try:
             await _behaviour(client, findings)
         finally:
             await client.close()
+
+
+def _plain(options: Options, server: str) -> bool:
+    return options.tls is None and not server.startswith(("tls:", "ssl:"))
 
 
 @implementer(IHandshakeListener)
@@ -79,7 +84,7 @@ async def _reach(
         findings.wrong("reachable", f"{server}: {text}", advice)
         return False
     findings.ok("reachable", f"{server}, in {_ms(time.monotonic() - began)}")
-    if options.tls is None and not server.startswith(("tls:", "ssl:")):
+    if _plain(options, server):
         findings.note("tls", "not asked for: what is said can be read on the way")
         greeting.secure.addErrback(lambda _: None)
         greeting.transport.loseConnection()
@@ -120,7 +125,19 @@ def _why_not(error: Exception) -> tuple[str, str]:
     return str(error) or type(error).__name__, ""
 
 
-async def _dialects(endpoint: IStreamClientEndpoint, reactor: Any, findings: Findings) -> bool:
+async def _speaks_tls(endpoint: IStreamClientEndpoint, reactor: Any) -> bool:
+    """Return whether TLS comes about over a connection, whoever it is with. Nothing is said over it."""
+    try:
+        wrapped = wrapClientTLS(CertificateOptions(), endpoint, clock=reactor)
+        greeting = await connectProtocol(wrapped, _Greeting()).addTimeout(_PATIENCE, reactor)
+        await greeting.secure.addTimeout(_PATIENCE, reactor)
+    except Exception:  # no TLS, in whatever way
+        return False
+    greeting.transport.abortConnection()
+    return True
+
+
+async def _dialects(endpoint: IStreamClientEndpoint, plain: bool, reactor: Any, findings: Findings) -> bool:
     """Find out which dialects it speaks; return whether ours is among them."""
     spoken = []
     why = ""
@@ -135,8 +152,10 @@ async def _dialects(endpoint: IStreamClientEndpoint, reactor: Any, findings: Fin
     if "framed binary" in spoken:
         findings.ok("dialect", f"it answers in {', '.join(spoken)}")
         return True
-    advice = "use TLS: --ca FILE, or tls:HOST:PORT" if "TLS" in why else "correct --server"
-    findings.wrong("dialect", f"it does not answer as a Tasks service: {why}", advice)
+    if plain and await _speaks_tls(endpoint, reactor):
+        findings.wrong("tls", "it speaks TLS, and was not asked to", "use TLS: --ca FILE, or tls:HOST:PORT")
+    else:
+        findings.wrong("dialect", f"it does not answer as a Tasks service: {why}", "correct --server")
     return False
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from twisted_tasks.cli.findings import Findings
 
 _APPLICATION_ID = 0x5441534B  # "TASK": see storage/sqlite_schema.py
+_NEWEST = 1
+"""The version of the schema, of that module too."""
 _INDEX = "tasks_by_user"
 _LITTLE_SPACE = 100 * 2**20
 """Bytes of free disk below which it is time to say so."""
@@ -53,10 +55,13 @@ def _inside(connection: sqlite3.Connection, path: str, findings: Findings) -> No
     if one("PRAGMA application_id") != _APPLICATION_ID:
         findings.wrong("file", f"{path} is an SQLite file, and not one of this service", "give the right one")
         return
+    version = int(str(one("PRAGMA user_version")))
+    if version > _NEWEST:
+        text = f"{path} has schema {version}, and this release knows schemas up to {_NEWEST}"
+        findings.wrong("file", text, "a newer release wrote it: upgrade to that one")
+        return
     count = one("SELECT count(*) FROM tasks")
-    findings.ok(
-        "file", f"{path}: {count:,} tasks, schema {one('PRAGMA user_version')}, SQLite {sqlite3.sqlite_version}"
-    )
+    findings.ok("file", f"{path}: {count:,} tasks, schema {version}, SQLite {sqlite3.sqlite_version}")
     found = one("PRAGMA quick_check")
     if found == "ok":
         findings.ok("whole", "its pages and its index agree")
