@@ -135,13 +135,10 @@ def test_a_copy_that_is_killed(
     began = time.monotonic()
     figures = copied(str(source), to, *extra)
     took = time.monotonic() - began
-    assert figures == {
-        "copied": MANY - before,
-        "thereAlready": before,
-        "same": MANY,
-        "missing": 0,
-        "differing": 0,
-    }
+    # What was on its way to a server when the copy was killed may have been written after it was counted.
+    assert before <= figures["thereAlready"] < MANY
+    assert figures["copied"] == MANY - figures["thereAlready"]
+    assert (figures["same"], figures["missing"], figures["differing"]) == (MANY, 0, 0)
     assert there() == kept
     with capsys.disabled():
         sys.stdout.write(f" [killed at {before:,} of {MANY:,}; the rest copied and all verified in {took:.1f} s] ")
@@ -184,7 +181,7 @@ def test_what_differs(tmp_path: Path) -> None:
 
 
 def test_mistakes(tmp_path: Path) -> None:
-    """A source that is not there, two that are one, and a URI that makes no sense are told in one line."""
+    """What is not there, or cannot be, is told in one line, no password with it."""
     path = tmp_path / "a.sqlite3"
     make_file(path, 1)
     for status, arguments in (
@@ -192,7 +189,10 @@ def test_mistakes(tmp_path: Path) -> None:
         (2, (str(path), f"sqlite:{path}")),
         (2, (str(path), "mongodb://a:b:c")),
         (4, (str(path), str(tmp_path / "no folder" / "b.sqlite3"))),
+        (5, (str(path), "mongodb://me:secret@127.0.0.1:1")),
+        (2, (str(path), "mongodb://me:sec/ret@127.0.0.1:1")),
     ):
         done = run("copy", *arguments)
         assert done.returncode == status, done.stderr
         assert done.stderr.splitlines()[-1].startswith("tasks: ")
+        assert "sec" not in done.stderr

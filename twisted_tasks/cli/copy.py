@@ -13,7 +13,11 @@ from twisted_tasks.cli.run import run
 from twisted_tasks.cli.screen import Screen, counted
 from twisted_tasks.cli.status import Status, Trouble
 from twisted_tasks.cli.stores import describe, must_exist, open_store, read_store, same_store
+from twisted_tasks.model import TaskError
 from twisted_tasks.ops.clock import MonotonicClock
+
+_PATIENCE = 5.0
+"""Seconds in which each store has to answer first."""
 
 
 @click.command()
@@ -44,23 +48,38 @@ def copy(options: Options, source: str, target: str, from_db: str | None, to_db:
         opened = []
         try:
             for settings in stores:
-                store = open_store(settings, reactor, clock)
-                opened.append(store)
-                await store.open()
+                opened.append(open_store(settings, reactor, clock))
+            screen.note(f"from {describe(stores[0])} to {describe(stores[1])}")
+            for settings, store in zip(stores, opened, strict=True):
+                await _begin(store, describe(settings), clock)
             return await _copy(opened[0], opened[1], clock, screen, options.json, verify_only)
         finally:
             for store in opened:
                 await store.close()
 
-    screen.note(f"from {describe(stores[0])} to {describe(stores[1])}")
     run(options, work)
+
+
+async def _begin(store: Any, name: str, clock: Any) -> None:
+    """Open a store and hear from it: later a store that does not work is waited for, as one that restarts."""
+    await store.open()
+    try:
+        await store.scan(None, 1, clock.seconds() + _PATIENCE)
+    except TaskError as error:
+        text = f"{name} does not answer: {error} (is it running? `tasks doctor --no-server` looks closer at a store)"
+        raise Trouble(text, Status.UNREACHABLE) from error
 
 
 async def _copy(source: Any, target: Any, clock: Any, screen: Screen, as_json: bool, verify_only: bool) -> Status:
     copied = Result()
     if not verify_only:
         with Meter(screen.err, "copying", None) as meter:
-            copied = await Walk(source, target, clock, True, meter.advance).run()
+            walk = Walk(source, target, clock, True, meter.advance)
+            try:
+                copied = await walk.run()
+            except Exception:
+                screen.note(f"{counted(walk.result.copied, 'task')} copied; broken off: run it again to go on")
+                raise
         screen.note(
             f"{counted(copied.copied, 'task')} copied, {copied.same:,} there already,"
             f" in {meter.seconds:,.1f} s, {meter.rate:,.0f}/s"
