@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -186,7 +187,33 @@ def test_ctrl_c(env: dict[str, str]) -> None:
         assert time.monotonic() < end
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 130
-    assert process.stderr.read() == b"tasks: interrupted\n"
+    *_, summary, last = process.stderr.read().splitlines()
+    assert summary.startswith(b"1 task imported")
+    assert summary.endswith(b"run it again to go on")
+    assert last == b"tasks: interrupted"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_load_that_is_ended(env: dict[str, str], number: int, daemon: Daemon) -> None:
+    """A load test that is ended early shows its figures, and leaves nothing behind."""
+    loading = [PROGRAM, "load", "--seconds", "600", "--json"]
+    process = subprocess.Popen(loading, env=environment(env), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    connection = sqlite3.connect(daemon.folder / "tasks.sqlite3")
+
+    def tasks() -> int:
+        (count,) = connection.execute("SELECT count(*) FROM tasks WHERE user_id LIKE 'tasks load%'").fetchone()
+        return int(count)
+
+    end = time.monotonic() + 60
+    while not tasks():
+        assert time.monotonic() < end
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert json.loads(out)["calls"] > 0
+    assert err.splitlines()[-1] == b"tasks: interrupted"
+    assert tasks() == 0
+    connection.close()
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

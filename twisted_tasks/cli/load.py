@@ -8,13 +8,14 @@ import time
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 import click
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.internet.task import LoopingCall, deferLater
 
 from twisted_tasks.cli.options import Options, common, pass_options
@@ -179,13 +180,15 @@ def load(options: Options, seconds: float, callers: int, connections: int) -> No
         try:
             await client.check(timeout=5)  # a server that is not there is told of at once
             loading = Load(client, callers)
-            took = await _timed(loading, seconds, screen, reactor)
-            if options.json:
-                screen.data(figures_of(loading, took))
-            else:
-                screen.out.print(table_of(loading, took))
-            screen.note("removing what was added")
-            await loading.clean()
+            try:
+                took = await _timed(loading, seconds, screen, reactor)
+                if options.json:
+                    screen.data(figures_of(loading, took))
+                else:
+                    screen.out.print(table_of(loading, took))
+            finally:
+                screen.note("removing what was added")
+                await loading.clean()
         finally:
             await client.close()
         if loading.errors:
@@ -196,7 +199,7 @@ def load(options: Options, seconds: float, callers: int, connections: int) -> No
 
 
 async def _timed(loading: Load, seconds: float, screen: Screen, reactor: Any) -> float:
-    """Let it run for so long, showing figures on a terminal; return the seconds it took in fact."""
+    """Let it run for so long, or until it is cancelled, showing figures on a terminal; return the seconds it took."""
     began = time.monotonic()
     with Live(console=screen.err, auto_refresh=False, transient=True) as live:
 
@@ -207,7 +210,8 @@ async def _timed(loading: Load, seconds: float, screen: Screen, reactor: Any) ->
         if screen.err.is_terminal:
             showing.start(0.5, now=False)
         running = Deferred.fromCoroutine(loading.run())
-        await deferLater(reactor, seconds)
+        with suppress(CancelledError):  # Ctrl-C ends it early; the figures so far are figures all the same
+            await deferLater(reactor, seconds)
         loading.stopping = True
         await running
         took = time.monotonic() - began

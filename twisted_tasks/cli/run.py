@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Any
 
 import click
 from twisted.internet.defer import Deferred
-from twisted.internet.task import react
 from twisted.logger import (
     FilteringLogObserver,
     LogLevel,
@@ -26,6 +25,9 @@ from twisted_tasks.cli.status import Status, complain, explain
 from twisted_tasks.client import TasksClient
 from twisted_tasks.client.errors import Unreachable
 
+_LAST_WORDS = 10.0
+"""Seconds that work has to end after Ctrl-C: calls in flight, what a load test leaves behind."""
+
 Work = Callable[[Any], Awaitable[Status | None]]
 """Takes the reactor; returns the exit status, None being OK."""
 
@@ -35,19 +37,50 @@ def run(options: Options, work: Work) -> None:
     from twisted.internet import reactor
 
     _log(options)
-    outcome: list[Status | Failure | None] = []
-
-    def begin(reactor: Any) -> Deferred[None]:
-        return Deferred.fromCoroutine(_coroutine(work(reactor))).addBoth(outcome.append)
-
-    with suppress(SystemExit):  # react always ends with one; the status is ours to tell
-        react(begin, (), _reactor=reactor)
-    status = _status(outcome[0], options) if outcome else _interrupted()
+    one = _One(reactor)
+    reactor.callWhenRunning(one.begin, work)
+    reactor.run()
+    status = _interrupted() if one.interrupted else _status(one.outcome, options)
     try:
         sys.stdout.flush()
     except BrokenPipeError:
         _leave_pipe()
     sys.exit(status)
+
+
+class _One:
+    """One piece of work, which Ctrl-C ends: it is cancelled, and has a while to put things in order.
+
+    @ivar outcome: what it returned, or how it failed.
+    @ivar interrupted: whether it was ended so.
+    """
+
+    def __init__(self, reactor: Any) -> None:
+        self.outcome: Status | Failure | None = None
+        self.interrupted = False
+        self._reactor = reactor
+        self._working: Deferred[Any] = Deferred()
+        self._over = False
+
+    def begin(self, work: Work) -> None:
+        """Start it, and stop the reactor at its end."""
+        self._reactor.addSystemEventTrigger("before", "shutdown", self._interrupt)
+        self._working = Deferred.fromCoroutine(_coroutine(work(self._reactor)))
+        self._working.addBoth(self._ended)
+
+    def _ended(self, outcome: Status | Failure | None) -> None:
+        self._over = True
+        self.outcome = outcome
+        if not self.interrupted:
+            self._reactor.stop()
+
+    def _interrupt(self) -> Deferred[Any] | None:
+        if self._over:
+            return None
+        self.interrupted = True
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # another Ctrl-C ends the process at once
+        self._working.cancel()
+        return self._working.addTimeout(_LAST_WORDS, self._reactor).addErrback(lambda _: None)
 
 
 async def _coroutine(work: Awaitable[Any]) -> Any:
