@@ -76,6 +76,12 @@ class ImportTests(SynchronousTestCase):
         assert "line 3: name is longer than 4096 characters" in self.said()
         assert self.names() == [("a", False), ("b", False)]
 
+    def test_every_bad_line_is_named(self) -> None:
+        """However many lines are bad, each is told by its number."""
+        self.successResultOf(self.begin(b"tea\n" * 100, skip=True))
+        said = self.said()
+        assert all(f"line {number}: " in said for number in range(1, 101))
+
     def test_users_in_the_file(self) -> None:
         """Each line may say whose task it is; one that does not is bad then."""
         data = b'{"name": "a", "userId": "alice"}\n{"name": "b", "userId": "bob"}\n{"name": "c"}\n'

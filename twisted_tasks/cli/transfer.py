@@ -26,8 +26,6 @@ _WINDOW = 512
 """Rows under way: enough to fill the batches of the store and the time to the service and back."""
 _TIMEOUT = 60.0
 """Seconds for each row, trying again meanwhile: a service that restarts does not end an import."""
-_SHOWN = 20
-"""Bad lines that are named, each on a line of its own; the others are counted."""
 
 _format = click.option(
     "--format", "kind", type=click.Choice(["jsonl", "csv"]), help="What the file is. [default: by its name's end]"
@@ -112,7 +110,7 @@ class Import:
         self._meter.advance(0, error.size)
         if not self._skip:
             self._fail(Failure(Trouble(f"{error}; nothing after it was looked at", Status.INVALID)))
-        elif self.bad <= _SHOWN:
+        else:
             self._screen.note(str(error), "yellow")
 
     def _fail(self, failure: Failure) -> None:
@@ -138,7 +136,7 @@ class _Ended(Exception):
     "source",
     metavar="NAME",
     help="What this import is called: a line that was imported under the same name before is not added again."
-    " [default: the file's name]",
+    " [default: the file's name, - for standard input]",
 )
 @click.option("--users-from-file", is_flag=True, help="Each line's userId says whose task it is, not --user.")
 @common
@@ -211,6 +209,11 @@ def export(options: Options, file: str, kind: str | None, done: bool | None) -> 
                 async for task in client.walk(user, done):
                     out.write(csv_record(to_json(task)) if as_csv else json_line(to_json(task)))
                     meter.advance(1)
+        except BrokenPipeError:  # whoever read has read enough
+            raise
+        except Exception:
+            screen.note(f"{counted(meter.count, 'task')} exported; broken off: that is not all")
+            raise
         finally:
             await client.close()
         if file != "-" or not sys.stdout.isatty():
