@@ -121,6 +121,7 @@ def test_statuses(env: dict[str, str]) -> None:
     assert "tasks ls" in fails(3, "show", "0" * 24, env=env)
     assert "is no id" in fails(3, "rm", "tea", env=env)
     assert "longer than 4096" in fails(4, "add", "x" * 4097, env=env)
+    assert "cannot be sent" in fails(4, "add", os.fsdecode(b"\xff"), env=env)
     assert "--user" in fails(2, "ls", env={**env, "TASKS_USER": ""})
     assert "no address" in fails(2, "ls", "--server", "nowhere", env=env)
     assert "No such command" in fails(2, "lst", env=env)
@@ -214,6 +215,30 @@ def test_a_load_that_is_ended(env: dict[str, str], number: int, daemon: Daemon) 
     assert err.splitlines()[-1] == b"tasks: interrupted"
     assert tasks() == 0
     connection.close()
+
+
+def test_colours_are_not_forced(env: dict[str, str]) -> None:
+    """What asks for colours in every pipe makes no pipe a terminal."""
+    (added,) = lines("add", "tea", env=env)
+    assert lines("ls", env={**env, "FORCE_COLOR": "1"}) == [added]
+
+
+def test_a_terminal_without_the_letters(env: dict[str, str]) -> None:
+    """A name that the output's encoding lacks letters of is shown with escapes, and JSON stays JSON."""
+    lines("add", "tea ☕ 😀", env=env)
+    narrow = {**env, "PYTHONIOENCODING": "latin-1"}
+    assert lines("ls", env=narrow)[0].endswith(r"tea \u2615 \U0001f600")
+    assert json.loads(lines("ls", "--json", env=narrow)[0])["name"] == "tea ☕ 😀"
+
+
+def test_a_file_that_cannot_be_written(env: dict[str, str], tmp_path: Path) -> None:
+    """Export to where no file can be, and to a disk that is full, is told in one line and is no bug."""
+    lines("add", "tea", env=env)
+    for path, why in ((str(tmp_path / "no folder" / "a.csv"), "No such file"), ("/dev/full", "No space left")):
+        done = run("export", path, env=env)
+        assert done.returncode == 4
+        assert why in done.stderr.splitlines()[-1]
+        assert "bug" not in done.stderr
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -71,7 +71,7 @@ def completion(shell: str) -> None:
 
     \b
     bash:  eval "$(tasks completion bash)"          in ~/.bashrc
-    zsh:   eval "$(tasks completion zsh)"           in ~/.zshrc
+    zsh:   eval "$(tasks completion zsh)"           in ~/.zshrc, after compinit
     fish:  tasks completion fish > ~/.config/fish/completions/tasks.fish
     """
     kind = get_completion_class(shell)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 
 
 def main() -> None:
@@ -15,6 +16,8 @@ def main() -> None:
     from twisted_tasks.cli.app import tasks
     from twisted_tasks.cli.status import Status, Trouble, complain
 
+    if isinstance(sys.stdout, TextIOWrapper):  # a name that the terminal's encoding lacks a character of is no bug
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         sys.exit(tasks.main(prog_name="tasks", standalone_mode=False))
     except (click.ClickException, Trouble) as error:

@@ -51,13 +51,14 @@ class Screen:
 
     def __init__(self, as_json: bool) -> None:
         self._json = as_json
-        self.out = Console(highlight=False, markup=False, emoji=False)
-        self.err = Console(stderr=True, highlight=False, markup=False, emoji=False)
+        # FORCE_COLOR and its like, which rich obeys, make no terminal: what reads a pipe must not be given a table.
+        self.out = Console(force_terminal=sys.stdout.isatty(), highlight=False, markup=False, emoji=False)
+        self.err = Console(stderr=True, force_terminal=sys.stderr.isatty(), highlight=False, markup=False, emoji=False)
         self.for_people = not as_json and self.out.is_terminal
 
     def data(self, record: dict[str, Any]) -> None:
         """Print one object as a line of JSON."""
-        click.echo(json.dumps(record, ensure_ascii=False))
+        click.echo(json.dumps(record, ensure_ascii=sys.stdout.encoding.lower() != "utf-8"))
 
     def task(self, task: Task) -> None:
         """Print one task on a line, for programs: JSON, or id, mark, date and name with tabs between."""

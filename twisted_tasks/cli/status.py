@@ -31,7 +31,7 @@ class Status(IntEnum):
     NOT_FOUND = 3
     """No such task, or several that the short id fits."""
     INVALID = 4
-    """The service, or the store, refuses what was given."""
+    """The service, the store, or the file system refuses what was given."""
     UNREACHABLE = 5
     """No service, or no store, can be reached there."""
     UNAVAILABLE = 6
@@ -70,6 +70,9 @@ def explain(error: Exception) -> tuple[Status, str] | None:
     """Return the exit status for an error and the line for the user; None when it is a bug of this command."""
     if isinstance(error, Trouble):
         return error.status, str(error)
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return Status.INVALID, f"{where}{error.strerror} (a file that is read or written here, or its disk)"
     for kind, status, advice in _KINDS:
         if isinstance(error, kind):
             text = str(error).removesuffix(", try again") if status == Status.UNAVAILABLE else str(error)
