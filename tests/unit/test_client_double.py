@@ -10,6 +10,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from twisted_tasks import testing
 from twisted_tasks.client import Health, Page, Task, TasksClient
 from twisted_tasks.client.errors import (
     DeadlineExceeded,
@@ -347,6 +348,17 @@ class TroubleTests(SynchronousTestCase):
         assert self.successResultOf(closing) is None
         assert self.clock.getDelayedCalls() == []
         self.successResultOf(client.close())
+
+    def test_close_of_a_connection_that_is_dead(self) -> None:
+        """A connection whose other side does not end it, as TLS waits for, is cut soon."""
+        client = self.double.client()
+        self.patch(testing._End, "loseConnection", lambda end: None)
+        closing = client.close()
+        self.pass_time(0.5)
+        self.assertNoResult(closing)
+        self.pass_time(0.6)
+        self.successResultOf(closing)
+        assert self.clock.getDelayedCalls() == []
 
     def test_close_at_once(self) -> None:
         """A client can be closed as soon as its first call has failed, which may be before anything was sent."""

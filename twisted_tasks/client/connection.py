@@ -170,10 +170,6 @@ class TasksConnection(Protocol):
             self._reason = reason
             self.transport.abortConnection()
 
-    def close(self) -> None:
-        """End the connection. Calls in flight fail."""
-        self.transport.loseConnection()
-
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Fail every call that waits."""
         if self._timer is not None and self._timer.active():

@@ -15,11 +15,14 @@ from zope.interface import implementer
 from twisted_tasks.client.backoff import Backoff
 from twisted_tasks.client.connection import TasksConnection
 from twisted_tasks.client.endpoints import Failover
-from twisted_tasks.client.errors import TaskError
+from twisted_tasks.client.errors import Disconnected, TaskError
 
 _MAX_PATIENCE = 8
 """How many times the silence allowed may grow. A service that is alive answers within its own --timeout of 5 s, so
 2 s, 4 s and 8 s tell a dead connection from a slow service before long."""
+_FAREWELL = 1.0
+"""Seconds that the service has to end its side: with TLS a connection is not over before, and a dead one never would
+be."""
 
 
 class Link:
@@ -76,7 +79,11 @@ class Link:
 
     def stop(self) -> Deferred[None]:
         """End the connection. Fires when it is closed."""
-        return self._service.stopService()
+        stopping = self._service.stopService()
+        if self.connection is not None:
+            ending = self._clock.callLater(_FAREWELL, self.connection.abort, Disconnected("no end came about"))
+            stopping.addCallback(lambda _: ending.cancel() if ending.active() else None)
+        return stopping
 
     def _factory(self) -> Factory[Any]:
         def build() -> TasksConnection:
