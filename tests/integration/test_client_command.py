@@ -255,6 +255,19 @@ def test_completion(shell: str, env: dict[str, str]) -> None:
         assert expected <= found, done.stdout
 
 
+def test_completion_in_a_shell(env: dict[str, str]) -> None:
+    """bash takes the script and completes by it."""
+    script = (
+        'eval "$(tasks completion bash)"; complete -p tasks;'
+        ' COMP_WORDS=(tasks d); COMP_CWORD=1; _tasks_completion tasks; echo "${COMPREPLY[@]}"'
+    )
+    path = f"{Path(PROGRAM).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "--norc", "-c", script], env=environment({**env, "PATH": path}), capture_output=True, timeout=60
+    )
+    assert done.stdout.splitlines() == [b"complete -o nosort -F _tasks_completion tasks", b"doctor done"], done.stderr
+
+
 @pytest.mark.parametrize("kind", ["jsonl", "csv"])
 def test_export_and_import(env: dict[str, str], tmp_path: Path, kind: str) -> None:
     """What is exported can be imported, names and marks alike, by the file's name or by --format."""
@@ -294,11 +307,12 @@ def test_bad_lines(env: dict[str, str], tmp_path: Path) -> None:
     assert len(lines("ls", env=env)) == 2
 
 
-def names_of_lines(path: Path, count: int) -> None:
-    """Write a file of so many tasks, one in ten of them done."""
+def names_of_lines(path: Path, count: int, more: str = "") -> None:
+    """Write a file of so many tasks, one in ten of them done, with `more` in the name of each."""
     with path.open("w") as file:
         for number in range(count):
-            file.write(json.dumps({"name": f"task number {number} of a long list", "done": number % 10 == 0}) + "\n")
+            name = f"task number {number} of a long list{more}"
+            file.write(json.dumps({"name": name, "done": number % 10 == 0}) + "\n")
 
 
 def measured(*arguments: str, env: dict[str, str]) -> tuple[int, str, int]:
@@ -319,8 +333,9 @@ def measured(*arguments: str, env: dict[str, str]) -> tuple[int, str, int]:
 def test_many(env: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A long file is imported and exported in memory that does not grow with it."""
     few, many, back = tmp_path / "few.jsonl", tmp_path / "many.jsonl", tmp_path / "back.jsonl"
-    names_of_lines(few, MANY // 20)
-    names_of_lines(many, MANY)
+    more = "." * (20 * 2**20 // MANY)
+    names_of_lines(few, MANY // 20, more)
+    names_of_lines(many, MANY, more)
     status, _, small = measured("import", str(few), env={**env, "TASKS_USER": "few"})
     assert status == 0
     status, printed, large = measured("import", str(many), "--json", env=env)
@@ -333,7 +348,7 @@ def test_many(env: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture
             f" [{MANY:,} tasks imported in {figures['seconds']:.1f} s, {MANY / figures['seconds']:,.0f}/s;"
             f" KiB at most: {large} in, {exported} out, {small} for a twentieth] "
         )
-    # The file itself, read whole, would be more than this for 200,000 tasks.
+    # The file itself, read whole, would be 20 MiB more.
     assert max(large, exported) - small < 12 * 1024
     with back.open() as file:
         found = {json.loads(line)["name"] for line in file}
