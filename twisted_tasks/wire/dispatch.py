@@ -21,6 +21,10 @@ _REPLY, _EXCEPTION = TMessageType.REPLY, TMessageType.EXCEPTION
 _RETURNED, _RAISED = Outcome.RETURNED, Outcome.RAISED
 
 
+_WHY_MAX = 500
+"""Characters of why a call is refused: some errors repeat the whole value they are about."""
+
+
 class ICaller(IConnection):
     """Where a call comes from."""
 
@@ -95,7 +99,7 @@ class Dispatcher:
         """End a call with a TApplicationException."""
         protocol = call.codec.call(b"", call.head)
         protocol.writeMessageBegin(call.head.name, _EXCEPTION, call.head.seqid)
-        TApplicationException(kind, why).write(protocol)
+        TApplicationException(kind, why[:_WHY_MAX]).write(protocol)
         protocol.writeMessageEnd()
         self._end(call, caller, protocol)
 

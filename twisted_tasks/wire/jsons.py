@@ -49,6 +49,8 @@ def head(data: Data, at: int) -> Head | None:
         return None
     try:
         name = json.loads(b'"' + match[1] + b'"')
+        # Half of a surrogate pair is no character: refused here, not when the reply is to carry the name.
+        name.encode()
     except ValueError:
         raise Malformed("the method's name is no JSON string") from None
     return Head(name, int(match[2]), int(match[3]), match.end() - at)

@@ -25,7 +25,8 @@ from twisted_tasks.wire.dialect import Protocol
 from twisted_tasks.wire.json_values import read_value, value_to_json
 from twisted_tasks.wire.jsons import walk_brackets
 
-_HEAD = re.compile(rb'.{4}\s*\{\s*"metadata"\s*:\s*(\{[^{}]*\})\s*,', re.DOTALL)
+# Nothing in the metadata has brackets, and a thousand of them would have the parser recurse too deep.
+_HEAD = re.compile(rb'.{4}\s*\{\s*"metadata"\s*:\s*(\{[^][{}]*\})\s*,', re.DOTALL)
 _HEAD_MAX = MAX_NAME + 256
 _length = Struct(">I").pack
 
@@ -39,8 +40,10 @@ def head(data: Data, at: int) -> Head | None:
         return None
     try:
         metadata = json.loads(match[1])
-        return Head(str(metadata["name"]), int(metadata["ttype"]), int(metadata["seqid"]), match.end() - at)
-    except (ValueError, LookupError, TypeError):
+        name = str(metadata["name"])
+        name.encode()  # see jsons.head
+        return Head(name, int(metadata["ttype"]), int(metadata["seqid"]), match.end() - at)
+    except (ArithmeticError, LookupError, TypeError, ValueError):
         raise Malformed("the metadata is not what thriftpy2 writes") from None
 
 

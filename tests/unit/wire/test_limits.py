@@ -148,6 +148,15 @@ def test_malformed_arguments() -> None:
         assert after == ("notified", 2, [])
 
 
+def test_why_is_short() -> None:
+    """A reply does not repeat a malformed value at its full length."""
+    connection = Server().connect()
+    connection.send(b'[1,"real",1,1,{"1":{"dbl":"' + b"x" * 100_000 + b'"}}]')
+    reply = connection.received()
+    assert b"malformed arguments" in reply
+    assert len(reply) < 1000
+
+
 def test_empty_frames() -> None:
     """An empty frame, which a flush with nothing written sends, is passed over."""
     connection = Server().connect()

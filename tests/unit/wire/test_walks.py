@@ -26,6 +26,7 @@ from twisted_tasks.wire.compact import COMPACT
 from twisted_tasks.wire.jsons import JSON
 from twisted_tasks.wire.limits import Limits
 from twisted_tasks.wire.messages import OutOfStep, Unframed
+from twisted_tasks.wire.thriftpy2_json import THRIFTPY2_JSON
 
 PROTOCOLS: dict[Codec, Any] = {BINARY: TBinaryProtocol, COMPACT: TCompactProtocol, JSON: TJSONProtocol}
 every_protocol = pytest.mark.parametrize("codec", PROTOCOLS, ids=lambda codec: codec.protocol.value)
@@ -170,6 +171,12 @@ def test_lies(codec: Codec, data: bytes) -> None:
         (JSON, b'[2,"echo",1,1,{' + b" " * 2000),
         (JSON, b'[1,"' + b"x" * 2000),
         (JSON, b'[1,"\\q",1,1,{}]'),
+        (JSON, b'[1,"\\ud800",1,1,{}]'),
+        (JSON, b'[1,"\xed\xa0\x80",1,1,{}]'),
+        (THRIFTPY2_JSON, b'\0\0\0\1{"metadata":{"name":"\\ud800","ttype":1,"seqid":1},'),
+        (THRIFTPY2_JSON, b'\0\0\0\1{"metadata":{"name":"x","ttype":Infinity,"seqid":1},'),
+        (THRIFTPY2_JSON, b'\0\0\0\1{"metadata":{"name":"x","ttype":[1],"seqid":1},' + b" " * 2000),
+        (THRIFTPY2_JSON, b'\0\0\0\1{"metadata":{"name":' + b"[" * 1200 + b"}," + b" " * 100),
     ],
 )
 def test_bad_heads(codec: Codec, data: bytes) -> None:
