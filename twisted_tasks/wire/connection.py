@@ -83,6 +83,8 @@ class ThriftConnection(Protocol):
         self._next_turn: IDelayedCall | None = None
         self._pending = 0
         """Calls in flight, oneway ones included."""
+        self._pending_size = 0
+        """Bytes of their messages."""
         self._waiting: deque[Call | Answer] = deque()
         """What has its place in the order of replies and is not written yet."""
 
@@ -191,12 +193,12 @@ class ThriftConnection(Protocol):
 
     def _take(self) -> None:
         """Start calls until there are no more whole messages, or calls enough in flight."""
-        splitter, outbox, most = self._splitter, self._outbox, self._limits.max_pending
-        blocked = True
+        splitter = self._splitter
+        blocked, full = True, False
         self._taking = True
         try:
             for _ in range(_TURN):
-                if self._stage is not _OPEN or self._pending >= most or outbox.stalled:
+                if self._stage is not _OPEN or (full := self._is_full()):
                     break
                 message = splitter.next()
                 if message is None:
@@ -215,7 +217,24 @@ class ThriftConnection(Protocol):
             self._paused = blocked
             (self.transport.pauseProducing if blocked else self.transport.resumeProducing)()
         self._flush()
+        if full and not self._is_full():
+            # What was known already has made room by being sent: no call will end and say so.
+            self._wait_for_turn()
         self._settle()
+
+    def _is_full(self) -> bool:
+        """Return whether the connection has to wait until a call ends, or the client reads, before it takes more.
+
+        A reply that waits for one before it counts like a call in flight, and large messages count for many: what one
+        connection makes us keep is bounded by both.
+        """
+        limits = self._limits
+        return (
+            self._pending >= limits.max_pending
+            or len(self._waiting) >= limits.max_pending
+            or self._pending_size > limits.max_message_size
+            or self._outbox.stalled
+        )
 
     def _wait_for_turn(self) -> None:
         """Go on after others had their turn."""
@@ -236,6 +255,7 @@ class ThriftConnection(Protocol):
                 self._end("closed as HTTP asks")
             return
         self._pending += 1
+        self._pending_size += message.size
         if message.head.type != _ONEWAY:
             self._waiting.append(message)
         elif self._splitter.acknowledges:
@@ -261,6 +281,7 @@ class ThriftConnection(Protocol):
         if call.reply is None and self._stage is not _LOST:
             call.reply = self._splitter.wrap(call, pieces) if pieces or self._splitter.acknowledges else b""
         self._pending -= 1
+        self._pending_size -= call.size
         if not self._taking:
             self._go_on()
 

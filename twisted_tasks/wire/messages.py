@@ -34,7 +34,8 @@ class OutOfStep(Exception):
 class Call:
     """One whole message, and what becomes of it.
 
-    @ivar data: exactly its bytes, without those of the transport.
+    @ivar data: exactly its bytes, without those of the transport, until it has ended.
+    @ivar size: how many these were.
     @ivar error: (TApplicationException type, text) when it cannot be taken though the messages after it can.
     @ivar context: what its splitter needs to wrap the reply.
     @ivar protocol: Thrift's protocol over it, while the processor has it.
@@ -51,6 +52,7 @@ class Call:
 
     def __init__(self, data: bytes, codec: Codec, head: Head) -> None:
         self.data = data
+        self.size = len(data)
         self.codec = codec
         self.head = head
 

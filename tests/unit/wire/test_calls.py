@@ -8,7 +8,8 @@ import pytest
 from thrift.Thrift import TApplicationException, TMessageType
 
 from tests.interop.gen.twisted.everything.ttypes import Refused
-from tests.unit.wire.memory import Server, call, replies
+from tests.unit.wire.clients import Client
+from tests.unit.wire.memory import UNFRAMED, Server, call, replies
 from twisted_tasks.wire.server import Limits
 
 framings = pytest.mark.parametrize("framed", [True, False], ids=["framed", "unframed"])
@@ -109,6 +110,37 @@ def test_pipelining_is_bounded() -> None:
     for n in range(1, 5):
         held[n].callback(n)
     assert [seqid for _, seqid, _ in replies(connection.received(), 5)] == [0, 1, 2, 3, 4]
+    assert connection.transport.producerState == "producing"
+
+
+def test_replies_that_wait_are_bounded() -> None:
+    """A reply that waits for one before it counts like a call in flight: they would pile up behind one slow call."""
+    server = Server(Limits(max_pending=4))
+    server.handler.held = held = []
+    connection = server.connect()
+    connection.send(call("later", 0, milliseconds=1) + call("notified") * 50 + call("notified"))
+    assert (len(connection.protocol._waiting), connection.transport.producerState) == (4, "paused")
+    assert server.factory.in_flight == 1
+    held[0].callback(1)
+    server.clock.advance(0)
+    assert len(replies(connection.received(), 52)) == 52
+    assert connection.transport.producerState == "producing"
+
+
+def test_large_calls_in_flight_are_bounded() -> None:
+    """Of long messages fewer may be in flight: what one connection can make the server keep is two of the longest."""
+    server = Server(Limits(max_message_size=1000))
+    server.handler.held = held = []
+    connection = server.connect()
+    client = Client(UNFRAMED)
+    # The first argument is one that no method has: it is passed over, and was kept with the message.
+    long = client.call("later", 1, milliseconds=1)[:-1] + b"\x0b\0\x63\0\0\x01\xf4" + bytes(500) + b"\0"
+    connection.send(long * 10)
+    assert (len(held), connection.transport.producerState) == (2, "paused")
+    for n in range(10):
+        held[n].callback(n)
+        server.clock.advance(0)
+    assert len(replies(connection.received(), 10, framed=False)) == 10
     assert connection.transport.producerState == "producing"
 
 
