@@ -22,7 +22,7 @@ from zope.interface import implementer
 
 from twisted_tasks.wire.dialect import UnknownDialect
 from twisted_tasks.wire.dispatch import ICaller
-from twisted_tasks.wire.messages import Answer, Call, OutOfStep
+from twisted_tasks.wire.messages import MORE, Answer, Call, OutOfStep
 from twisted_tasks.wire.outbox import Outbox
 from twisted_tasks.wire.patience import Awaited, Patience
 from twisted_tasks.wire.splitters import recognise
@@ -36,6 +36,9 @@ connection, and with it what is on its way to the client."""
 
 _TURN = 32
 """Messages that one connection may have taken before it is the turn of others. A segment can hold thousands."""
+
+_PORTION = 2048
+"""Bytes of a message that count as one more of these: what is compressed can hold many long ones in a segment."""
 
 _UNFINISHED = "a message that does not come to its end"
 _NOT_READ = "a client that does not read its replies"
@@ -122,7 +125,8 @@ class ThriftConnection(Protocol):
                 self._settle()
                 return
         # Of a message that comes in many pieces most change nothing.
-        if self._splitter.feed(data) or self._patience.what is not _UNFINISHED:
+        ready = self._splitter.feed(data) or self._patience.what is not _UNFINISHED
+        if ready and self._next_turn is None:
             self._take()
 
     def pauseProducing(self) -> None:
@@ -196,14 +200,19 @@ class ThriftConnection(Protocol):
         splitter = self._splitter
         blocked, full = True, False
         self._taking = True
+        left = _TURN
         try:
-            for _ in range(_TURN):
+            while left > 0:
                 if self._stage is not _OPEN or (full := self._is_full()):
                     break
                 message = splitter.next()
                 if message is None:
                     blocked = splitter.waits
                     break
+                if message is MORE:
+                    left = 0
+                    continue
+                left -= 1 + message.size // _PORTION
                 self._taken += 1
                 self._begin(message)
             else:
@@ -353,7 +362,7 @@ class ThriftConnection(Protocol):
             return Awaited(limits.message_timeout, _NOT_READ, self._outbox.pieces)
         if self._stage is _CLOSING:
             return Awaited(_LINGER if self._linger else limits.message_timeout, "a client that does not close", 0)
-        if self._stage is not _OPEN or self._paused:
+        if self._stage is not _OPEN or (self._paused and self._next_turn is None):
             return None
         if self._start or (self._splitter is not None and self._splitter.unfinished()):
             return Awaited(limits.message_timeout, _UNFINISHED, self._taken)

@@ -16,10 +16,14 @@ from typing import Any
 from zope.interface import implementer
 
 from twisted_tasks.wire.limits import Limits
-from twisted_tasks.wire.messages import Answer, Call, Frames, ISplitter, OutOfStep, Plain, frame
+from twisted_tasks.wire.messages import MORE, Answer, Buffer, Call, Frames, ISplitter, OutOfStep, Plain, frame
 
 _STEP = 64 * 1024
 """Bytes that are decompressed at once."""
+
+_PIECE = 4096
+"""Bytes that are given to zlib at once: what it has not used it returns as a copy, which for a long frame would add up
+to the square of its length."""
 
 _FLUSHED = b"\0\0\xff\xff"
 """How what is compressed ends once it was flushed."""
@@ -41,7 +45,9 @@ class Zlib(Plain):
         self._frames = Frames(limits) if framed else None
         self._decompressor = zlib.decompressobj()
         self._compressor = zlib.compressobj(wbits=_WINDOW, memLevel=_MEMORY)
-        self._compressed = b""
+        self._compressed = Buffer()
+        self._unused = b""
+        """What zlib has returned because its step was full."""
         self._tail = b""
         self._inside: Any = None
         self._start = b""
@@ -50,27 +56,39 @@ class Zlib(Plain):
         """Take bytes that were received, and return whether `next` may have something to do now."""
         if self._frames is not None:
             return self._frames.feed(data)
-        self._compressed += data
+        self._compressed.feed(data)
         return True
 
     def next(self) -> Call | Answer | None:
-        """Return the next whole message, or None when more bytes are needed. Raises OutOfStep or UnknownDialect."""
+        """See `ISplitter.next`: it is a step of the stream that others have their turn after."""
+        size = 0
         while True:
             if self._inside is not None and (message := self._inside.next()) is not None:
                 return message
-            if self._frames is not None and not self._compressed:
-                self._compressed = self._frames.next() or b""
-            if not self._compressed:
+            if size >= _STEP:
+                return MORE
+            piece = self._unused or self._next_piece()
+            if not piece:
                 return None
-            self._pass_on(self._decompress())
+            data = self._decompress(piece)
+            size += len(data)
+            self._pass_on(data)
 
-    def _decompress(self) -> bytes:
+    def _next_piece(self) -> bytes:
+        """Return compressed bytes that zlib has not had yet; none, when there are none."""
+        buffer = self._compressed
+        if self._frames is not None and not len(buffer):
+            buffer.feed(self._frames.next() or b"")
+        piece = buffer.take(buffer.at, min(buffer.at + _PIECE, len(buffer.data)))
+        self._tail = (self._tail + piece)[-len(_FLUSHED) :]
+        return piece
+
+    def _decompress(self, piece: bytes) -> bytes:
         try:
-            data = self._decompressor.decompress(self._compressed, _STEP)
+            data = self._decompressor.decompress(piece, _STEP)
         except zlib.error as why:
             raise OutOfStep(f"a damaged zlib stream: {why}") from None
-        self._tail = (self._tail + self._compressed)[-len(_FLUSHED) :]
-        self._compressed = self._decompressor.unconsumed_tail
+        self._unused = self._decompressor.unconsumed_tail
         if self._decompressor.eof and self._decompressor.unused_data:
             raise OutOfStep("bytes behind the end of the zlib stream")
         return data

@@ -118,6 +118,6 @@ def _unreadable(data: bytes, why: Exception) -> Call:
     if data.startswith(_MAGIC) and len(data) >= _FIXED.size:
         header.sequence_id = _FIXED.unpack_from(data)[2]
     head = Head("", TMessageType.CALL, header.sequence_id, 0)
-    call = refused(BINARY, head, why, kind)
+    call = refused(BINARY, head, why, kind, data)
     call.context = header
     return call

@@ -15,11 +15,15 @@ from zope.interface import implementer
 from twisted_tasks.wire.codec import NO_HEAD, Codec, Walk
 from twisted_tasks.wire.dialect import Protocol, UnknownDialect, protocol_of
 from twisted_tasks.wire.limits import Limits
-from twisted_tasks.wire.messages import Answer, Call, ISplitter, Plain, whole
+from twisted_tasks.wire.messages import MORE, Answer, Call, ISplitter, Plain, whole
 
 _THRIFT = b"application/x-thrift"
 _TYPES = (_THRIFT, b"application/vnd.apache.thrift.", b"application/thrift")
 """What Thrift's clients say of a body, some of them with a protocol's name behind it. The body itself tells."""
+
+_EVENTS = 64
+"""Pieces of a body that one connection may have read before it is the turn of others: a segment can hold ten thousand
+chunks of one byte."""
 
 _EXTRA = {405: (b"Allow", b"POST"), 415: (b"Accept", _THRIFT)}
 
@@ -55,8 +59,10 @@ class Http(Plain):
         return True
 
     def next(self) -> Call | Answer | None:
-        """Return the next whole message, or None when more bytes are needed or a reply is due."""
-        while not self.last():
+        """See `ISplitter.next`. It returns None when a reply is due, too."""
+        for _ in range(_EVENTS):
+            if self.last():
+                return None
             try:
                 event = self._connection.next_event()
             except h11.RemoteProtocolError as why:
@@ -75,7 +81,7 @@ class Http(Plain):
             if self._status == 413:
                 # What is still to come of it is not read.
                 return self._refuse(413, last=True)
-        return None
+        return MORE
 
     def _take(self, data: bytes) -> None:
         self._size += len(data)

@@ -7,6 +7,7 @@ came with its last piece, and makes room for bytes that have come, never for byt
 
 from __future__ import annotations
 
+import re
 from struct import Struct
 from typing import Any
 
@@ -16,6 +17,7 @@ from zope.interface import Attribute, Interface, implementer
 from twisted_tasks.wire.codec import NO_HEAD, Codec, Data, Head, Malformed, Walk
 from twisted_tasks.wire.limits import Limits
 
+_ZEROS = re.compile(rb"\0*+")
 _u32 = Struct(">I").unpack_from
 _length = Struct(">I").pack
 
@@ -57,9 +59,11 @@ class Call:
         self.head = head
 
 
-def refused(codec: Codec, head: Head, why: Exception, kind: int = TApplicationException.PROTOCOL_ERROR) -> Call:
+def refused(
+    codec: Codec, head: Head, why: Exception, kind: int = TApplicationException.PROTOCOL_ERROR, data: bytes = b""
+) -> Call:
     """Return the call of a message that cannot be taken."""
-    call = Call(b"", codec, head)
+    call = Call(data, codec, head)
     call.error = (kind, str(why))
     return call
 
@@ -69,13 +73,19 @@ class Answer:
 
     @ivar reply: the bytes, as they go onto the connection.
     @ivar last: whether the connection ends after it.
+    @ivar size: how many bytes of a message it is about: none that count.
     """
 
     __slots__ = ("last", "reply")
+    size = 0
 
     def __init__(self, reply: bytes, last: bool = False) -> None:
         self.reply = reply
         self.last = last
+
+
+MORE = Answer(b"")
+"""Stands for no message: there is more to be done before there is one, but others should have their turn first."""
 
 
 class ISplitter(Interface):
@@ -88,7 +98,10 @@ class ISplitter(Interface):
         """Take bytes that were received, and return whether `next` has something to do now, or may have."""
 
     def next() -> Call | Answer | None:
-        """Return the next whole message, or None when more bytes are needed. Raises OutOfStep or UnknownDialect."""
+        """Return the next whole message; or None when more bytes are needed, or MORE when it is to be called again.
+
+        Raises OutOfStep or UnknownDialect.
+        """
 
     def unfinished() -> bool:
         """Return whether a message has begun and is not whole, once `next` has returned None."""
@@ -188,9 +201,12 @@ class Frames:
                 self._needed = 4 + length
                 return None
             frame = buffer.take(start, start + length)
-            # A client that flushes with nothing written sends an empty one.
             if length:
                 return frame
+            # A client that flushes with nothing written sends an empty one. A bomb of zeros is a thousand million.
+            zeros = _ZEROS.match(buffer.data, buffer.at)
+            assert zeros is not None, "it matches nothing, too"
+            buffer.at += (zeros.end() - buffer.at) // 4 * 4
         self._needed = 4
         return None
 
@@ -213,7 +229,7 @@ def whole(data: bytes, codec: Codec, walk: Walk, limits: Limits) -> Call:
         if end < len(data) and data[end:].strip():
             raise Malformed(f"{len(data) - end} bytes behind the end of the message")
     except Malformed as why:
-        return refused(codec, head, why)
+        return refused(codec, head, why, data=data)
     return Call(data, codec, head)
 
 

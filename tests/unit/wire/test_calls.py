@@ -157,6 +157,16 @@ def test_turns() -> None:
     assert server.clock.getDelayedCalls() == []
 
 
+def test_a_turn_is_shorter_with_long_messages() -> None:
+    """Others have their turn after 64 KiB of messages, too: compressed, a segment can hold a thousand times as much."""
+    server = Server()
+    connection = server.connect()
+    connection.protocol.dataReceived(call("notify", 1, TMessageType.ONEWAY, text="x" * 40_000) * 10)
+    assert len(server.handler.heard) == 2
+    server.clock.advance(0)
+    assert len(server.handler.heard) == 10
+
+
 def test_drain() -> None:
     """A drain closes idle connections at once and others after the replies to their calls; then it fires."""
     server = Server()

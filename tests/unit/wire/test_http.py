@@ -120,6 +120,20 @@ def test_chunks() -> None:
     assert (status, replies(body, framed=False)) == (200, [("inherited", 5, "x")])
 
 
+def test_many_chunks() -> None:
+    """A segment full of tiny chunks does not keep others waiting, and its message has no more time for it."""
+    server = Server(Limits(message_timeout=10))
+    connection = server.connect()
+    head = request(body=b"", Content_Length=None, Transfer_Encoding="chunked")
+    connection.protocol.dataReceived(head + b"1\r\nx\r\n" * 200)
+    assert connection.transport.producerState == "paused"
+    server.clock.advance(9)
+    assert connection.transport.producerState == "producing"
+    connection.protocol.dataReceived(b"1\r\nx\r\n" * 200)
+    server.clock.advance(2)
+    assert connection.cut
+
+
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/json"])
 def test_415(kind: str) -> None:
     """A body that says it is something else is refused with what would be taken; the connection goes on."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
+import string
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from tests.interop.gen.twisted.everything.ttypes import Tree
 from tests.unit.wire.clients import DIALECTS, Client, Dialect
 from tests.unit.wire.memory import UNFRAMED, Server, call, replies
+from tests.unit.wire.test_dialects import held as bytes_held
 from twisted_tasks.wire.descriptors import SPARE, room_for_connections
 from twisted_tasks.wire.server import Limits
 
@@ -210,6 +213,50 @@ def test_many_small_messages_in_a_small_stream() -> None:
         server.clock.advance(0)
     assert len(client.replies(connection.received(), 20_000)) == 20_000
     assert connection.transport.producerState == "producing"
+
+
+def bomb_of(inside: bytes, framed: bool) -> bytes:
+    """Return a zlib stream of this, flushed."""
+    packed = zlib.compressobj()
+    data = packed.compress(inside) + packed.flush(zlib.Z_SYNC_FLUSH)
+    return struct.pack(">I", len(data)) + data if framed else data
+
+
+@pytest.mark.parametrize("framed", [False, True], ids=["zlib", "framed zlib"])
+def test_a_bomb_that_breaks_no_limit(framed: bool) -> None:
+    """Nothing but empty frames, or long messages: a step of the stream is opened, then others have their turn."""
+    message = call("notify", 1, TMessageType.ONEWAY, text="x" * 1_000_000)
+    for inside, heard in ((call("notified") + bytes(8 * 2**20), 0), (message * 8, 8)):
+        server = Server()
+        connection = server.connect()
+        turns = 0
+
+        def take_turn(take: Callable[[], None] = connection.protocol._take_turn) -> None:
+            nonlocal turns
+            turns += 1
+            assert bytes_held(connection.protocol, set()) < 2_500_000  # noqa: B023 -- it is called within the loop
+            take()
+
+        connection.protocol._take_turn = take_turn
+        connection.send(bomb_of(inside, framed))
+        assert turns >= 8 * 2**20 // 2**16 - 10
+        assert len(server.handler.heard) == heard
+        assert connection.transport.producerState == "producing"
+        assert server.clock.getDelayedCalls() == []
+
+
+def test_a_stream_in_pieces_ends_with_its_flush() -> None:
+    """Wherever a compressed stream is cut into what zlib is given at once, after its flush nothing is waited for."""
+    text = "".join(random.Random(1).choices(string.ascii_letters, k=6000))
+    cut_at = set()
+    for size in range(5400, 5800, 2):
+        bomb = bomb_of(call("notify", 1, TMessageType.ONEWAY, text=text[:size]), False)
+        server = Server()
+        server.connect().send(bomb)
+        assert len(server.handler.heard) == 1
+        assert server.clock.getDelayedCalls() == []
+        cut_at.add(len(bomb) - 4096)
+    assert {1, 2, 3} & cut_at
 
 
 @pytest.mark.parametrize("garbage", [b"\x16\x03\x01\x02\0\1\0", b"SSH-2.0-x\r\n", b"\xde\xad\xbe\xef", b"hello"])
