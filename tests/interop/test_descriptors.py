@@ -26,13 +26,12 @@ def assert_calm(cpu: Any, call: Any) -> None:
     """See that a process serves calls and hardly works otherwise, for two seconds."""
     before, end = cpu(), time.monotonic() + 2
     calls = 0
-    while time.monotonic() < end:
+    while calls < 3 or time.monotonic() < end:
         call()
         calls += 1
         time.sleep(0.05)
     # A process that spins uses a whole processor, or what others leave of one: here, 2 s.
     assert cpu() - before < 1.0
-    assert calls > 2
 
 
 def test_a_flood(tmp_path: Path) -> None:

@@ -6,12 +6,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from thrift.Thrift import TMessageType
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
 from twisted.logger import LogLevel, capturedLogs
 from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
+from tests.unit.wire.clients import DIALECTS, Client, Dialect
 from twisted_tasks.gen.tasks import Tasks, ttypes
 from twisted_tasks.handler import TasksHandler
 from twisted_tasks.model import (
@@ -24,6 +27,7 @@ from twisted_tasks.model import (
     TaskNotFound,
     TaskRef,
 )
+from twisted_tasks.wire.server import ThriftServerFactory
 
 ID = "0123456789abcdef01234567"
 MOMENT = datetime(2026, 11, 23, 10, 15, 30, tzinfo=UTC)
@@ -286,3 +290,32 @@ def test_too_many_calls() -> None:
     assert desk.handler.in_flight == 0
     desk.call("all", "me")
     assert len(desk.store.asked) == 3
+
+
+# Thrift's TMultiplexedProtocol does not go around what only thriftpy2 has.
+@pytest.mark.parametrize("service", [None, "Tasks"])
+@pytest.mark.parametrize("dialect", [dialect for dialect in DIALECTS if "thriftpy2" not in dialect.name], ids=str)
+def test_overload_in_every_dialect(dialect: Dialect, service: str | None) -> None:
+    """With calls enough in flight each method is answered 429, whatever its arguments, and `check` as always."""
+    desk = Desk(max_in_flight=1)
+    desk.handler.all("me").addErrback(lambda _: None)
+    connection = ThriftServerFactory(Tasks.Processor(desk.handler), clock=desk.clock).buildProtocol(None)
+    assert connection is not None
+    transport = StringTransport()
+    connection.makeConnection(transport)
+    client = Client(dialect, service)
+    for name in ("all", "add", "update", "upsert", "get", "remove", "page", "check"):
+        client.out.writeMessageBegin(name, TMessageType.CALL, 1)
+        getattr(Tasks, f"{name}_args")().write(client.out)
+        client.out.writeMessageEnd()
+        client.protocol.trans.flush()
+        connection.dataReceived(bytes(client.pipe.sent))
+        client.pipe.sent.clear()
+        client.pipe.received += transport.value()
+        transport.clear()
+        assert client.protocol.readMessageBegin()[:2] == (name, TMessageType.REPLY)
+        result = getattr(Tasks, f"{name}_result")()
+        result.read(client.protocol)
+        client.protocol.readMessageEnd()
+        assert result.success.ok if name == "check" else result.ouch.code == 429
+    assert len(desk.store.asked) == 1
