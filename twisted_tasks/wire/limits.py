@@ -26,7 +26,7 @@ class Limits:
     max_elements: int = _limit(
         262_144,
         "elements of all lists, sets and maps of one message together; an element may take one byte on the wire and a "
-        "hundred once it is an object, so this bounds what decoding a message can take to some 30 MiB",
+        "hundred once it is an object, so this bounds what decoding a message can take to some 45 MiB, or 80 in JSON",
     )
     max_depth: int = _limit(
         32,
@@ -45,7 +45,8 @@ class Limits:
     )
     max_pending: int = _limit(
         128,
-        "calls in flight on one connection before it is read no further; twice a batch of the store",
+        "calls in flight on one connection before it is read no further, and replies that wait for one before them; "
+        "twice a batch of the store",
     )
     max_connections: int = _limit(
         10_000,
