@@ -75,10 +75,14 @@ class Signals(Service):
         self._reactor = reactor
         self._actions = actions
 
-    def startService(self) -> None:
-        """Take the signals over: from now on, and again when the reactor, on running, has taken some back."""
-        super().startService()
+    def privilegedStartService(self) -> None:
+        """Take the signals over, before anybody can know that there is somebody to send them to."""
+        super().privilegedStartService()
         self._install()
+
+    def startService(self) -> None:
+        """See to it that they are taken over again when the reactor, on running, has taken some back."""
+        super().startService()
         self._reactor.callWhenRunning(self._install)
 
     def _install(self) -> None:
