@@ -130,7 +130,8 @@ def assemble(settings: config.Settings, reactor: Any, notifier: Notifier, listen
         companions=companions,
         notifier=notifier,
     )
-    return Parts(daemon, readiness.health, gather, lambda: describe(factory, clock.seconds()), tls)
+    queues = store.queues if isinstance(store, BatchingStore) else {}
+    return Parts(daemon, readiness.health, gather, lambda: describe(factory, clock.seconds(), queues), tls)
 
 
 def _metered_store(

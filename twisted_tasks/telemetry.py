@@ -208,10 +208,16 @@ def collect_ready(health: Callable[[], tuple[bool, str]]) -> Iterator[Metric]:
     yield gauge("tasks_ready", "Whether calls should come here.", [], {(): float(health()[0])})
 
 
-def describe(factory: ThriftServerFactory, now: float) -> Iterator[str]:
-    """Yield a line for each connection: who, what it speaks, and the calls it waits for with their age."""
+def describe(factory: ThriftServerFactory, now: float, queues: Mapping[str, Queue]) -> Iterator[str]:
+    """Yield what is under way, in lines.
+
+    One for each connection: who, what it speaks, and the calls it waits for with their age. One for each queue in front
+    of the store: the batches that are with the store, and the calls that had to wait for one, the next one's included.
+    """
     yield f"{factory.in_flight} calls in flight, {factory.connections} connections"
     for connection in factory:
         calls = ", ".join(f"{method} {(now - started) * 1000:.0f} ms" for method, started in connection.calls())
         speaks = connection.dialect or "silent so far"
         yield f"connection {connection.number} from {connection.transport.getPeer()}: {speaks}: {calls or 'idle'}"
+    for name, queue in queues.items():
+        yield f"queue of {name}: {queue.on_their_way} batches with the store, {queue.open} calls that had to wait"

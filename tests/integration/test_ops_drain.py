@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -17,6 +18,10 @@ from typing import Any
 
 import pytest
 import thriftpy2.rpc
+from thriftpy2.protocol.binary import TBinaryProtocol
+from thriftpy2.thrift import TClient
+from thriftpy2.transport import TSocket
+from thriftpy2.transport.buffered import TBufferedTransport
 
 from tests.clients import OURS, thriftpy2_client
 from tests.daemon import TWISTD, Daemon, environment
@@ -37,24 +42,32 @@ def writes_held_up(folder: Path) -> Iterator[sqlite3.Connection]:
         connection.close()
 
 
+def until_taken(daemon: Daemon, port: int) -> None:
+    """Return when the daemon, asked what it has under way, names an add of the client that has this port."""
+    assert daemon.process is not None
+    end = time.monotonic() + 60
+    while not re.search(rf"port={port}\).*: add \d+ ms", daemon.log.read_text()):
+        assert time.monotonic() < end
+        daemon.process.send_signal(signal.SIGUSR1)
+        time.sleep(0.05)
+
+
 class InFlight:
-    """One add that another thread waits for."""
+    """One add that another thread waits for; the daemon has taken it."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, daemon: Daemon) -> None:
         self.ended: Any = None
-        self._begun = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(port,))
+        # Waits for longer than thriftpy2 does by itself: it would hang up.
+        connection = TSocket("127.0.0.1", daemon.port, socket_timeout=60_000)
+        connection.open()
+        self._thread = threading.Thread(target=self._run, args=(connection,))
         self._thread.start()
-        assert self._begun.wait(60)
-        time.sleep(0.3)  # until the call has surely arrived; were it later, the test would fail, not pass
+        until_taken(daemon, connection.sock.getsockname()[1])
 
-    def _run(self, port: int) -> None:
+    def _run(self, connection: Any) -> None:
         try:
-            # Waits for longer than thriftpy2 does by itself: it would hang up.
-            client = thriftpy2.rpc.make_client(OURS.Tasks, "127.0.0.1", port, timeout=60_000)
-            with closing(client):
-                client.check()
-                self._begun.set()
+            with closing(connection):
+                client = TClient(OURS.Tasks, TBinaryProtocol(TBufferedTransport(connection)))
                 self.ended = client.add("me", "tea", None)
         except Exception as error:  # whatever the client makes of a connection that is cut
             self.ended = error
@@ -91,7 +104,7 @@ def test_calls_in_flight_are_answered(tmp_path: Path) -> None:
     """A call that was taken before the signal is answered, though no new connection is taken meanwhile."""
     with Daemon(tmp_path, "--drain-timeout", "50", "--timeout", "50") as daemon:
         with writes_held_up(tmp_path) as lock:
-            call = InFlight(daemon.port)
+            call = InFlight(daemon)
             assert daemon.process is not None
             daemon.process.send_signal(signal.SIGTERM)
             daemon.wait_for("stopping: 1 calls in flight, 1 connections")
@@ -105,7 +118,7 @@ def test_calls_in_flight_are_answered(tmp_path: Path) -> None:
 def test_what_takes_too_long_is_cut(tmp_path: Path) -> None:
     """After the drain timeout what is left is cut and logged, and the exit status is 1, whatever hangs."""
     with Daemon(tmp_path, "--drain-timeout", "0.5", "--timeout", "300") as daemon, writes_held_up(tmp_path):
-        call = InFlight(daemon.port)
+        call = InFlight(daemon)
         begin = time.monotonic()
         assert daemon.kill(signal.SIGTERM) == 1
         assert time.monotonic() - begin < 30  # it has 0.5 s and two of grace; the store alone would have taken 300
@@ -130,7 +143,7 @@ def test_a_client_that_does_not_read_is_cut(tmp_path: Path) -> None:
 def test_a_second_signal_cuts_at_once(tmp_path: Path) -> None:
     """Whoever sends a second signal waits no longer."""
     with Daemon(tmp_path, "--drain-timeout", "300", "--timeout", "300") as daemon, writes_held_up(tmp_path):
-        call = InFlight(daemon.port)
+        call = InFlight(daemon)
         assert daemon.process is not None
         daemon.process.send_signal(signal.SIGTERM)
         daemon.wait_for("stopping: 1 calls in flight")

@@ -84,7 +84,7 @@ def test_not_ready_while_it_stops(tmp_path: Path) -> None:
         address = http_of(daemon)
         wait_until_ready(address)
         with writes_held_up(tmp_path) as lock:
-            call = InFlight(daemon.port)
+            call = InFlight(daemon)
             assert daemon.process is not None
             daemon.process.send_signal(signal.SIGTERM)
             daemon.wait_for("stopping: 1 calls in flight")
@@ -106,7 +106,7 @@ def test_metrics(tmp_path: Path) -> None:
             with pytest.raises(OURS.BaseException):
                 client.all("")
             with writes_held_up(tmp_path) as lock:
-                call = InFlight(daemon.port)
+                call = InFlight(daemon)
                 with pytest.raises(OURS.BaseException, match="429"):
                     client.all("me")
                 during = metrics(address)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -80,18 +81,22 @@ def test_a_log_that_was_moved(tmp_path: Path) -> None:
 
 
 def test_what_is_under_way(tmp_path: Path) -> None:
-    """SIGUSR1 logs the connections and the calls in flight with their age, and disturbs nobody."""
-    with Daemon(tmp_path, "--http", "0", "--timeout", "50") as daemon, thriftpy2_client(daemon.port) as idle:
+    """SIGUSR1 logs the connections, the calls in flight with their age, and the queues, and disturbs nobody."""
+    with Daemon(tmp_path, "--timeout", "50") as daemon, thriftpy2_client(daemon.port, timeout=60_000) as idle:
         idle.check()
         assert daemon.process is not None
         with writes_held_up(tmp_path) as lock:
-            call = InFlight(daemon.port)
+            calls = [InFlight(daemon) for _ in range(3)]
             daemon.process.send_signal(signal.SIGUSR1)
-            daemon.wait_for("1 calls in flight, 2 connections")
+            daemon.wait_for("3 calls in flight, 4 connections")
             daemon.wait_for(r"unframed binary: idle")
-            daemon.wait_for(r"unframed binary: add \d+ ms")
+            # The first went alone; the others waited, until it seemed stuck.
+            daemon.wait_for(r"queue of add: \d batches with the store, 2 calls that had to wait")
+            daemon.wait_for("queue of find: 0 batches with the store, 0 calls that had to wait")
+            ages = re.findall(r"unframed binary: add (\d+) ms", daemon.log.read_text())
+            assert all(int(age) < 50_000 for age in ages)
             lock.execute("COMMIT")
-            assert call.result().name == "tea"
+            assert [call.result().name for call in calls] == ["tea"] * 3
         assert idle.check().ok is True
 
 

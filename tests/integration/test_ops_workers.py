@@ -101,7 +101,7 @@ def test_calls_in_flight_are_answered(tmp_path: Path, to_all: bool) -> None:
         address = http_of(daemon)
         all_ready(address)
         with writes_held_up(tmp_path) as lock:
-            call = InFlight(daemon.port)
+            call = InFlight(daemon)
             assert daemon.process is not None
             daemon.process.send_signal(signal.SIGTERM)
             if to_all:
@@ -125,7 +125,7 @@ def test_what_takes_too_long_is_cut(tmp_path: Path, how: str) -> None:
     ):
         all_ready(http_of(daemon))
         with writes_held_up(tmp_path):
-            call = InFlight(daemon.port)
+            call = InFlight(daemon)
             begin = time.monotonic()
             assert daemon.process is not None
             daemon.process.send_signal(signal.SIGTERM)

@@ -127,6 +127,11 @@ class Queue:
         """How many calls are waiting, or on their way after they did."""
         return len(self._open)
 
+    @property
+    def on_their_way(self) -> int:
+        """How many batches the store has not answered, calls that went alone among them."""
+        return self._in_flight
+
     def close(self) -> None:
         """Answer every call with StoreUnavailable. What the store still says is dropped."""
         for call in list(self._open):

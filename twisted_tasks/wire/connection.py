@@ -92,10 +92,7 @@ class ThriftConnection(Protocol):
         """What has its place in the order of replies and is not written yet."""
 
     def calls(self) -> list[tuple[str, float]]:
-        """Return the method of each call in flight that is to have a reply, and when it was taken.
-
-        The time, on the factory's clock, is only kept for an observer; 0 without one.
-        """
+        """Return the method of each call in flight that is to have a reply, and when it was taken by the clock."""
         return [
             (call.head.name, call.started) for call in self._waiting if isinstance(call, Call) and call.reply is None
         ]

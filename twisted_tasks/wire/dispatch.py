@@ -37,7 +37,7 @@ class Dispatcher:
 
     @param processor: for calls that name no service.
     @param services: for calls that do (TMultiplexedProtocol), by its name.
-    @param clock: for the times an observer is told.
+    @param clock: for when calls began, and the times an observer is told.
     @param observer: told of every call that has ended; None costs nothing.
     @ivar in_flight: how many calls have begun and not ended.
     """
@@ -54,8 +54,7 @@ class Dispatcher:
     def begin(self, call: Call, caller: ICaller) -> None:
         """Begin a call. Its caller is told when it has ended, which may be before this returns."""
         self.in_flight += 1
-        if self._observer is not None:
-            call.started = self._seconds()
+        call.started = self._seconds()
         head = call.head
         processor = self._processor
         if ":" in head.name:
