@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from thriftpy2.transport.buffered import TBufferedTransport
 from tests.certificates import Authority
 from tests.clients import OURS
 from tests.daemon import Daemon, run_tasks
+from tests.integration.test_ops_drain import until_taken, writes_held_up
 
 
 @pytest.fixture
@@ -99,6 +101,32 @@ def test_clients_with_certificates(tmp_path: Path, authority: Authority) -> None
             with pytest.raises(Exception) as refused, tls_client(daemon.port, context) as (client, _):  # noqa: PT011
                 client.all("me")
             assert isinstance(refused.value, ssl.SSLError | ConnectionError), refused.value
+
+
+def test_a_stop(tmp_path: Path, authority: Authority) -> None:
+    """A stop answers the call in flight, and waits for nobody's farewell: a client that is idle reads nothing."""
+    certificate, key, _ = authority.sign_apart("server")
+    limits = ["--drain-timeout", "30", "--timeout", "50"]
+    answers = []
+    with (
+        Daemon(tmp_path, *options(certificate, key, *limits)) as daemon,
+        socket.create_connection(("127.0.0.1", daemon.port), timeout=60),  # one that never begins with TLS
+        tls_client(daemon.port, trusting(authority)) as (idle, silent),
+        tls_client(daemon.port, trusting(authority)) as (busy, secure),
+    ):
+        idle.check()
+        call = threading.Thread(target=lambda: answers.append(busy.add("me", "tea", None)))
+        with writes_held_up(tmp_path) as lock:
+            call.start()
+            until_taken(daemon, secure.getsockname()[1])
+            assert daemon.process is not None
+            daemon.process.send_signal(signal.SIGTERM)
+            daemon.wait_for("stopping: 1 calls in flight")
+            lock.execute("COMMIT")
+        call.join(60)
+        assert [task.name for task in answers] == ["tea"]
+        assert daemon.process.wait(60) == 0
+        assert silent.recv(1) == b""  # a farewell, or this would raise
 
 
 def test_new_certificates(tmp_path: Path, authority: Authority) -> None:
