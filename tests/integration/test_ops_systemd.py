@@ -154,6 +154,11 @@ def test_how_much_the_unit_may_do(units: Path) -> None:
     assert judged.returncode == 0, judged.stdout[-400:] + judged.stderr
 
 
+def test_the_metrics_of_the_process() -> None:
+    """The unit leaves the process what its metrics are read from: without /proc/stat there is no process_* at all."""
+    assert "\nProcSubset=pid" not in (UNITS / "twisted-tasks.service").read_text()
+
+
 def test_the_environment_file() -> None:
     """Every setting the environment file names is one, and the file as it is makes sense."""
     from twisted_tasks import config
