@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from thriftpy2.thrift import TClient
 from thriftpy2.transport import TSocket
 from thriftpy2.transport.buffered import TBufferedTransport
 
+from benchmarks.metrics_cost import call, text
 from tests.clients import OURS, thriftpy2_client
 from tests.daemon import TWISTD, Daemon, environment
 
@@ -124,6 +125,42 @@ def test_what_takes_too_long_is_cut(tmp_path: Path) -> None:
         assert time.monotonic() - begin < 30  # it has 0.5 s and two of grace; the store alone would have taken 300
         assert isinstance(call.result(), Exception)
         daemon.logged("cut: 1 calls in flight, 1 connections")
+
+
+def count(folder: Path) -> int:
+    """Return how many tasks there are."""
+    with closing(sqlite3.connect(folder / "tasks.sqlite3")) as kept:
+        return int(kept.execute("SELECT count(*) FROM tasks").fetchone()[0])
+
+
+def test_a_client_that_pipelines(tmp_path: Path) -> None:
+    """One that goes on sending during a stop, and has much to read, reads a reply to each call that was done."""
+    frame = call(b"add", text(1, "me") + text(2, "tea"))
+    with Daemon(tmp_path, "--drain-timeout", "50", "--timeout", "50", "--max-in-flight", "10000") as daemon:
+        daemon.wait_for("ready: the task store works")
+        with (
+            socket.create_connection(("127.0.0.1", daemon.port), timeout=60) as client,
+            client.makefile("rb") as stream,
+        ):
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+            client.sendall(frame * 3000)
+            end = time.monotonic() + 60
+            while count(tmp_path) < 3000:
+                assert time.monotonic() < end
+                time.sleep(0.02)
+            assert daemon.process is not None
+            daemon.process.send_signal(signal.SIGTERM)
+            daemon.wait_for(r"stopping: \d+ calls in flight, 1 connections")
+            with suppress(OSError):  # a daemon that had closed the connection would answer these by resetting it
+                for _ in range(10):
+                    client.sendall(frame)
+                    time.sleep(0.01)
+            replies = 0
+            while size := stream.read(4):
+                stream.read(int.from_bytes(size, "big"))
+                replies += 1
+        assert daemon.process.wait(60) == 0
+        assert replies == count(tmp_path)
 
 
 def test_a_client_that_does_not_read_is_cut(tmp_path: Path) -> None:

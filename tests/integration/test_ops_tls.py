@@ -129,6 +129,23 @@ def test_a_stop(tmp_path: Path, authority: Authority) -> None:
         assert silent.recv(1) == b""  # a farewell, or this would raise
 
 
+def test_a_farewell_after_the_last_reply(tmp_path: Path, authority: Authority) -> None:
+    """Where only the daemon's side closes, as after HTTP's last response, TLS says that nothing was cut off."""
+    certificate, key, _ = authority.sign_apart("server")
+    body = b"\x80\x01\x00\x01\x00\x00\x00\x05check\x00\x00\x00\x01\x00"
+    head = f"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+    with (
+        Daemon(tmp_path, *options(certificate, key)) as daemon,
+        socket.create_connection(("127.0.0.1", daemon.port), timeout=60) as plain,
+        trusting(authority).wrap_socket(plain, server_hostname="127.0.0.1", suppress_ragged_eofs=False) as secure,
+    ):
+        secure.sendall(head.encode() + body)
+        answer = b""
+        while data := secure.recv(1000):  # raises when the end is not TLS's own
+            answer += data
+        assert b"check" in answer
+
+
 def test_new_certificates(tmp_path: Path, authority: Authority) -> None:
     """SIGHUP reads the files again: new connections get the new certificate, open ones go on."""
     certificate, key, first = authority.sign_apart("server")

@@ -5,6 +5,7 @@ A connection keeps the context it began with; those that come after a reload get
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -72,10 +73,18 @@ class _Connection(BufferingTLSTransport):
 
     def loseConnection(self) -> None:
         """Close when everything is sent, the farewell last."""
-        super().loseConnection()
         transport: Any = self.transport
+        self._bid_farewell(transport.loseConnection)
+
+    def loseWriteConnection(self) -> None:
+        """Do so, but go on reading until the client closes its side, too."""
+        transport: Any = self.transport
+        self._bid_farewell(transport.loseWriteConnection)
+
+    def _bid_farewell(self, close: Callable[[], None]) -> None:
+        super().loseConnection()
         if not self._appSendBuffer:  # else OpenSSL waits for the client, and closes later
-            transport.loseConnection()
+            close()
 
 
 @implementer(IOpenSSLServerConnectionCreator)

@@ -77,6 +77,8 @@ class ThriftConnection(Protocol):
         self._stage = _OPEN
         self._reason = "closed by the client"
         self._linger = False
+        self._pipelines = False
+        """Whether it has had calls on their way while others were."""
         self._start = b""
         self._splitter: Any = None
         self._taken = 0
@@ -143,6 +145,7 @@ class ThriftConnection(Protocol):
         if self._stage is _CLOSING:
             self.transport.loseConnection()
         else:
+            self._linger = False  # nothing more can come of it
             self._end("closed by the client")
 
     def writeConnectionLost(self) -> None:
@@ -167,6 +170,9 @@ class ThriftConnection(Protocol):
         """Take no further message, and close once the calls in flight have their replies."""
         if self._splitter is not None:
             self._splitter.end()
+        if self._stage is _OPEN:
+            # Who pipelines may be sending right now, and reads all the time: so it sees the end, and closes its side.
+            self._linger = self._pipelines
         self._end("drained")
 
     def abort(self, reason: str) -> None:
@@ -219,6 +225,8 @@ class ThriftConnection(Protocol):
         except UnknownDialect as what:
             self._not_ours(what)
         self._taking = False
+        if len(self._waiting) > 1:
+            self._pipelines = True
         if blocked is not self._paused and self._stage is _OPEN:
             self._paused = blocked
             (self.transport.pauseProducing if blocked else self.transport.resumeProducing)()

@@ -182,3 +182,21 @@ def test_drain() -> None:
     for connection in (idle, busy):
         connection.protocol.connectionLost()
     assert (drained.called, server.factory.connections, server.factory.in_flight) == (True, 0, 0)
+
+
+@pytest.mark.parametrize("gone_first", [False, True])
+def test_a_drain_while_a_client_pipelines(gone_first: bool) -> None:
+    """One that sends without waiting gets what it still has to read: only our side is closed, until it closes its."""
+    server = Server()
+    server.handler.held = held = []
+    client = server.connect()
+    client.send(call("later", 1, milliseconds=1) + call("later", 2, milliseconds=1))
+    server.factory.drain()
+    if gone_first:
+        client.protocol.readConnectionLost()
+    for deferred in held:
+        deferred.callback(1)
+    assert replies(client.received(), 2) == [("later", 1, 1), ("later", 2, 1)]
+    assert (client.half_closed, client.closed) == (not gone_first, gone_first)
+    client.protocol.readConnectionLost()
+    assert client.closed
