@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import signal
 import socket
 import sys
@@ -139,12 +140,34 @@ def test_what_takes_too_long_is_cut(tmp_path: Path, how: str) -> None:
 
 
 def test_workers_do_not_outlive_the_daemon(tmp_path: Path) -> None:
-    """When the daemon is killed its workers stop, in order."""
-    with Daemon(tmp_path, "--workers", "2", "--http", "0") as daemon:
+    """When the daemon is killed its workers stop, in order: the call in flight is answered first."""
+    with Daemon(tmp_path, "--workers", "2", "--http", "0", "--timeout", "50", "--drain-timeout", "50") as daemon:
         all_ready(http_of(daemon))
         workers = pids(daemon)
-        assert daemon.kill(signal.SIGKILL) == -signal.SIGKILL
+        with writes_held_up(tmp_path) as lock:
+            call = InFlight(daemon)
+            assert daemon.kill(signal.SIGKILL) == -signal.SIGKILL
+            wait_until(lambda: [gone(pid) for pid in workers.values()].count(True) == 1, "the idle worker gone")
+            lock.execute("COMMIT")
+            assert call.result().name == "tea"
         wait_until(lambda: all(gone(pid) for pid in workers.values()), "workers gone")
+
+
+def test_one_that_cannot_be_started(tmp_path: Path) -> None:
+    """While the machine has no descriptor for it a worker is not started, which is logged; later it is."""
+    with Daemon(tmp_path, "--workers", "2", "--http", "0", "--drain-timeout", "50") as daemon:
+        address = http_of(daemon)
+        all_ready(address)
+        assert daemon.process is not None
+        before = resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (3, before[1]))
+        os.kill(pids(daemon)[1], signal.SIGKILL)
+        daemon.wait_for(r"worker 1 cannot be started: .*Too many open files; again in 2\.0 s")
+        with thriftpy2_client(daemon.port) as client:
+            assert client.all("me") == []
+        resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, before)
+        all_ready(address)
+        assert daemon.kill(signal.SIGTERM) == 0
 
 
 def test_a_rolling_restart(tmp_path: Path) -> None:

@@ -53,10 +53,15 @@ class Set:
         self.clock = Clock()
         self.processes: list[Process] = []
         self.said: list[str] = []
+        self.refused = 0
+        """How many starts are refused from now on."""
         self.supervisor = Supervisor([], self.spawn, 2, self.clock, self, **arguments)
         self.supervisor.startService()
 
     def spawn(self, worker: Worker, ports: object) -> None:
+        if self.refused:
+            self.refused -= 1
+            raise BlockingIOError(11, "Resource temporarily unavailable")
         process: Any = Process(worker)
         worker.transport = process
         self.processes.append(process)
@@ -129,6 +134,35 @@ def test_pauses() -> None:
     workers.processes[-1].end()
     workers.clock.advance(0)
     assert len(workers.processes) == started + 1
+
+
+def test_one_that_cannot_be_started() -> None:
+    """A start for which the machine has no process is tried again, after longer and longer pauses."""
+    workers = Set()
+    workers.refused = 2
+    workers.processes[-1].end(number=9)
+    workers.clock.advance(0.5)
+    workers.clock.advance(1.0)
+    assert (workers.refused, len(workers.processes)) == (0, 2)
+    assert workers.supervisor.health() == (False, "the worker has not started yet")
+    workers.clock.advance(1.9)
+    assert len(workers.processes) == 2
+    workers.clock.advance(0.2)
+    assert len(workers.processes) == 3
+
+
+def test_a_stop_while_none_can_be_started() -> None:
+    """A stop waits for no worker that could not be started, nor does it kill one."""
+    workers = Set()
+    workers.refused = 10
+    for process in tuple(workers.processes):
+        process.end(number=9)
+    workers.clock.advance(0.5)
+    assert workers.refused == 8
+    assert workers.supervisor.health() == (False, "no worker is running")
+    stopped = workers.supervisor.stopService()
+    assert stopped.called
+    assert not workers.clock.getDelayedCalls()
 
 
 def test_one_that_has_run_for_long() -> None:

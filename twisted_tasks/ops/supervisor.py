@@ -121,9 +121,18 @@ class Supervisor(Service):
 
     def _start(self, number: int) -> None:
         self._pauses.pop(number, None)
-        worker = self._workers[number] = Worker(number, self._clock, self._changed)
+        worker = Worker(number, self._clock, self._changed)
+        try:
+            self._spawn(worker, self._ports or ())
+        except OSError as error:  # no process or descriptor is to be had just now
+            pause = self._pause(worker, False)
+            _log.error(
+                "worker {number} cannot be started: {error}; again in {s} s", number=number, error=str(error), s=pause
+            )
+            self._pauses[number] = self._clock.callLater(pause, self._start, number)
+            return
+        self._workers[number] = worker
         worker.ended.addCallback(self._ended, worker)
-        self._spawn(worker, self._ports or ())
         _log.info("worker {number} started, process {pid}", number=number, pid=worker.pid)
 
     # While it runs.

@@ -144,22 +144,22 @@ class Spawner:
         self._variable = variable
 
     def __call__(self, worker: Worker, ports: Sequence[tuple[str, IListeningPort]]) -> None:
-        """Start a worker that takes connections from these ports, each with the text that named it."""
+        """Start a worker that takes connections from these ports, each with the text that named it.
+
+        Raises OSError when the machine has no process or descriptor for it; nothing of it is left then.
+        """
         opened: list[Any] = [port for _, port in ports]
         listen = tuple((name, int(port.addressFamily)) for (name, _), port in zip(ports, opened, strict=True))
         told = Inherited(worker.number, listen).to_environment(self._variable)
         ours, theirs = socket.socketpair()
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        files = {0: nothing, 1: "r", 2: "r", CONTROL: theirs.fileno()}
-        files |= {CONTROL + 1 + index: port.fileno() for index, port in enumerate(opened)}
-        try:
+        with ours, theirs, open(os.devnull) as nothing:
+            files = {0: nothing.fileno(), 1: "r", 2: "r", CONTROL: theirs.fileno()}
+            files |= {CONTROL + 1 + index: port.fileno() for index, port in enumerate(opened)}
+            # First, since a process without a channel would be nobody's. One that is not started closes it.
+            take_up(self._reactor, ours, worker.channel)
             self._reactor.spawnProcess(
                 worker, sys.executable, self._arguments, env={**self._environment, **told}, childFDs=files
             )
-        finally:
-            theirs.close()
-            os.close(nothing)
-        take_up(self._reactor, ours, worker.channel)
 
 
 def take_up(reactor: Any, end: socket.socket, channel: Channel) -> None:
