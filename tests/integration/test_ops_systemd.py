@@ -75,24 +75,51 @@ def test_ready_without_the_database(tmp_path: Path, notified: Notified) -> None:
         assert daemon.kill(signal.SIGTERM) == 0
 
 
+# The daemon as `twistd tasks` makes it; SIGUSR2 blocks its reactor, and no other thread, until there is a file "go".
+BLOCKS = """
+import signal, time
+from pathlib import Path
+from twisted.application.service import Application
+from twisted.internet import reactor
+from twisted_tasks.tap import Options, makeService
+
+def block():
+    Path("blocked").touch()
+    while not Path("go").exists():
+        time.sleep(0.02)
+
+signal.signal(signal.SIGUSR2, lambda number, frame: reactor.callFromThread(block))
+options = Options()
+options.parseOptions(["--port", "0"])
+options.parent = {"nodaemon": True}
+application = Application("tasks")
+makeService(options).setServiceParent(application)
+"""
+
+
 def test_the_watchdog_and_a_reactor_that_stalls(tmp_path: Path, notified: Notified) -> None:
-    """The reactor feeds the watchdog; while it stands still nobody does."""
-    with Daemon(tmp_path, env=notified.env | {"WATCHDOG_USEC": "400000"}) as daemon:
+    """The reactor feeds the watchdog; while a call blocks it nobody does, though the process's other threads run."""
+    (tmp_path / "blocks.tac").write_text(BLOCKS)
+    env = notified.env | {"WATCHDOG_USEC": "400000"}
+    with Daemon(tmp_path, env=env, command=["-y", "blocks.tac"]) as daemon:
         assert daemon.process is not None
         for _ in range(3):
             notified.heard.clear()
             notified.until("WATCHDOG=1")
-        # Stops every thread of the process, which is what a call that blocks does to the one that matters.
-        daemon.process.send_signal(signal.SIGSTOP)
-        time.sleep(0.3)
+        daemon.process.send_signal(signal.SIGUSR2)
+        end = time.monotonic() + 60
+        while not (tmp_path / "blocked").exists():
+            assert time.monotonic() < end
+            time.sleep(0.02)
         notified.forget()
         notified.socket.settimeout(1.5)
         with pytest.raises(TimeoutError):
             notified.socket.recv(4096)
-        daemon.process.send_signal(signal.SIGCONT)
+        (tmp_path / "go").touch()
         notified.socket.settimeout(60)
         notified.heard.clear()
         notified.until("WATCHDOG=1")
+        assert daemon.kill(signal.SIGTERM) == 0
 
 
 @pytest.mark.skipif(shutil.which("systemd-socket-activate") is None, reason="needs systemd-socket-activate")

@@ -8,9 +8,9 @@ import logging
 from typing import Any
 
 import pytest
-from twisted.logger import FileLogObserver, Logger, LogLevel, capturedLogs
+from twisted.logger import FileLogObserver, Logger, LogLevel, capturedLogs, formatEvent
 
-from twisted_tasks.ops.logs import _FromLogging, format_json, from_level
+from twisted_tasks.ops.logs import _FromLogging, format_json, from_level, route_logging
 
 
 def lines(emit: Any, level: str = "debug") -> list[dict[str, Any]]:
@@ -83,6 +83,21 @@ def test_stdlib(level: int, name: str) -> None:
     (event,) = events
     assert (event["log_namespace"], event["log_level"].name) == ("a.library", name)
     assert json.loads(format_json(event))["message"] == "two {of} 2"
+
+
+def test_the_way_from_stdlib() -> None:
+    """Whatever logger a library has, what is of the level or above arrives."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    try:
+        route_logging("warn")
+        with capturedLogs() as events:
+            logging.getLogger("a.library").info("quiet")
+            logging.getLogger("a.library").warning("loud")
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+    assert [(event["log_namespace"], formatEvent(event)) for event in events] == [("a.library", "loud")]
 
 
 def test_a_traceback_of_stdlib() -> None:
