@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.clients import OURS, thriftpy2_client
 from tests.daemon import Daemon
@@ -21,8 +22,11 @@ DASHBOARD = json.loads((ROOT / "contrib/grafana/twisted-tasks.json").read_text()
 RULES = yaml.safe_load((ROOT / "contrib/prometheus/twisted-tasks.rules.yml").read_text())
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
 
-_NAME = re.compile(r"\b(?:thrift|tasks|reactor|process|python)_[a-z_]+\b")
-_LABELS = re.compile(r"(\w+)(?:=~|!=|=)\"|by \(([^)]*)\)")
+_NAME = re.compile(r"\b[a-z_][a-z0-9_:]*\b(?!\s*\()")
+"""What is neither a number nor a function, once labels and ranges are left out."""
+_SELECTED = re.compile(r"(\w+)\{([^}]*)\}")
+_GROUPED = re.compile(r"by \(([^)]*)\)")
+_PROMETHEUS_ADDS = {"instance", "job"}
 
 
 def expressions() -> list[str]:
@@ -32,7 +36,13 @@ def expressions() -> list[str]:
 
 def names(expression: str) -> set[str]:
     """Return the metrics an expression names, without the labels it selects and groups by."""
-    return set(_NAME.findall(re.sub(r"\{[^}]*\}|by \([^)]*\)", "", expression)))
+    return set(_NAME.findall(re.sub(r"\{[^}]*\}|\[[^]]*\]|by \([^)]*\)", "", expression)))
+
+
+def labels(names: set[str], exported: str) -> set[str]:
+    """Return the labels that samples of these names have."""
+    samples = (sample for family in text_string_to_metric_families(exported) for sample in family.samples)
+    return _PROMETHEUS_ADDS.union(*(sample.labels for sample in samples if sample.name in names))
 
 
 @pytest.fixture(scope="module")
@@ -67,10 +77,25 @@ def test_every_name_there_is(expression: str, exported: str) -> None:
 
 @pytest.mark.parametrize("expression", expressions())
 def test_every_label_there_is(expression: str, exported: str) -> None:
-    """Each expression selects and groups by labels of metrics that are exported, or by those Prometheus adds."""
-    for one, several in _LABELS.findall(expression):
-        for label in filter(None, [one, *re.split(r",\s*", several)]):
-            assert label in ("instance", "job") or f'{label}="' in exported, f"there is no label {label}"
+    """Each expression selects and groups by labels its metrics have, or by those Prometheus adds."""
+    for name, selected in _SELECTED.findall(expression):
+        assert set(re.findall(r"(\w+)(?:=~|!=|=)\"", selected)) <= labels({name}, exported)
+    for grouped in _GROUPED.findall(expression):
+        assert set(re.split(r",\s*", grouped)) <= labels(names(expression), exported)
+
+
+@pytest.mark.parametrize(
+    "wrong", ["task_ready == 0", "tasks_reddy", "sum by (code) (tasks_ready)", 'tasks_ready{code="1"}']
+)
+def test_a_wrong_one(wrong: str, exported: str) -> None:
+    """What names a metric or a label there is not does not pass."""
+
+    def both() -> None:
+        test_every_name_there_is(wrong, exported)
+        test_every_label_there_is(wrong, exported)
+
+    with pytest.raises(AssertionError):
+        both()
 
 
 def test_rules() -> None:
