@@ -129,6 +129,21 @@ def test_a_stop(tmp_path: Path, authority: Authority) -> None:
         assert silent.recv(1) == b""  # a farewell, or this would raise
 
 
+def test_too_many_connections(tmp_path: Path, authority: Authority) -> None:
+    """One connection more than there may be is closed, as it is without TLS, and the log has a line of it."""
+    certificate, key, _ = authority.sign_apart("server")
+    with (
+        Daemon(tmp_path, *options(certificate, key, "--max-connections", "1")) as daemon,
+        tls_client(daemon.port, trusting(authority)) as (client, _),
+    ):
+        client.check()
+        with socket.create_connection(("127.0.0.1", daemon.port), timeout=60) as more:
+            assert more.recv(1) == b""
+        daemon.wait_for("connection closed: there are 1 connections, the limit; 0 more")
+        assert client.check() is not None
+        assert "Traceback" not in daemon.log.read_text()
+
+
 def test_a_farewell_after_the_last_reply(tmp_path: Path, authority: Authority) -> None:
     """Where only the daemon's side closes, as after HTTP's last response, TLS says that nothing was cut off."""
     certificate, key, _ = authority.sign_apart("server")

@@ -87,6 +87,17 @@ class _Connection(BufferingTLSTransport):
             close()
 
 
+class _Factory(TLSMemoryBIOFactory):
+    """Takes no connection that the factory within does not take. Twisted's would make one around nothing."""
+
+    protocol = _Connection
+
+    def buildProtocol(self, addr: Any) -> Any:
+        """Return a connection, or None, which closes it."""
+        within = self.wrappedFactory.buildProtocol(addr)
+        return None if within is None else self.protocol(self, within)
+
+
 @implementer(IOpenSSLServerConnectionCreator)
 class Tls(Service):
     """Wraps factories in TLS, with contexts from files that may change.
@@ -132,8 +143,7 @@ class Tls(Service):
 
     def wrap(self, factory: Any) -> TLSMemoryBIOFactory:
         """Return a factory whose connections speak TLS, and hand what it carries to those of `factory`."""
-        wrapped = TLSMemoryBIOFactory(self, isClient=False, wrappedFactory=factory)
-        wrapped.protocol = _Connection
+        wrapped = _Factory(self, isClient=False, wrappedFactory=factory)
         wrapped.noisy = False
         return wrapped
 
