@@ -71,8 +71,9 @@ class WireMetrics:
     def call_ended(self, connection: IConnection, method: str, started: float, ended: float, outcome: Outcome) -> None:
         """See IWireObserver."""
         series = self._returned if outcome is _RETURNED else self._by_outcome[outcome]
-        timed = series.get(method)
-        if timed is None:
+        try:
+            timed = series[method]
+        except KeyError:
             timed = self._calls.new(series, method)
         # Histogram.observe, written out: this is on the path of every call.
         seconds = ended - started

@@ -171,7 +171,7 @@ class BinaryCall(CallBase, TBinaryProtocolAccelerated):
         result = self.trans.pieces[1]
         if len(result) < 3:  # it is the C code that writes a result in one piece
             result = b"".join(self.trans.pieces[1:])
-        return result[0] != 0 and result[1:3] != b"\0\0"
+        return result[1:3] != b"\0\0" and result[0] != 0  # in this order since most have a result, which is field 0
 
 
 class OldBinaryCall(BinaryCall):

@@ -48,7 +48,7 @@ class Dispatcher:
         self._processor = processor
         self._services = services
         self._seconds = clock.seconds
-        self._observer = observer
+        self._observe = None if observer is None else observer.call_ended
         self.in_flight = 0
 
     def begin(self, call: Call, caller: ICaller) -> None:
@@ -106,14 +106,12 @@ class Dispatcher:
         self.in_flight -= 1
         call.protocol = None
         call.data = b""
-        if self._observer is not None:
+        if self._observe is not None:
             ended = self._seconds()
-            self._observer.call_ended(caller, call.head.name, call.started, ended, _outcome(call, protocol))
+            if protocol.wrote == _REPLY:
+                outcome = _RAISED if protocol.raised() else _RETURNED
+            else:
+                refused = protocol.wrote == _EXCEPTION and call.head.type != _ONEWAY
+                outcome = Outcome.REFUSED if refused else Outcome.ONEWAY
+            self._observe(caller, call.head.name, call.started, ended, outcome)
         caller.ended(call, protocol.trans.pieces)
-
-
-def _outcome(call: Call, protocol: Any) -> Outcome:
-    wrote = protocol.wrote
-    if wrote == _REPLY:
-        return _RAISED if protocol.raised() else _RETURNED
-    return Outcome.REFUSED if wrote == _EXCEPTION and call.head.type != _ONEWAY else Outcome.ONEWAY
