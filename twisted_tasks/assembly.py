@@ -100,7 +100,12 @@ def assemble(settings: config.Settings, reactor: Any, notifier: Notifier, listen
     probe = Probe(store.ping, clock, changed=notifier.status)
     readiness = Readiness(probe.health)
     handler = TasksHandler(
-        store, clock, readiness.health, timeout=settings.timeout, max_in_flight=settings.max_in_flight
+        store,
+        clock,
+        readiness.health,
+        timeout=settings.timeout,
+        arrived=lambda: factory.arrived(),
+        max_in_flight=settings.max_in_flight,
     )
     factory = ThriftServerFactory(
         Tasks.Processor(handler), limits=Limits(**settings.limits), clock=clock, observer=observer

@@ -44,6 +44,7 @@ class TasksHandler:
     @param clock: what deadlines are told on.
     @param health: gives (whether the store worked when last looked at, a sentence), at once.
     @param timeout: seconds a call may take, from its arrival to its answer.
+    @param arrived: tells when the call that is being made arrived, by the clock; None is now.
     @param max_in_flight: calls of the whole process that may be under way; one more is told to come again.
     """
 
@@ -56,12 +57,13 @@ class TasksHandler:
         health: Callable[[], tuple[bool, str]],
         *,
         timeout: float = 5.0,
+        arrived: Callable[[], float] | None = None,
         max_in_flight: int = 4096,
     ) -> None:
         self._store = store
-        self._clock = clock
         self._health = health
         self._timeout = timeout
+        self._arrived = arrived or clock.seconds
         self._max_in_flight = max_in_flight
         self.in_flight = 0
         self.errors: Counter[int] = Counter()
@@ -151,7 +153,7 @@ class TasksHandler:
         if self.in_flight >= self._max_in_flight:
             return fail(self._told(Overloaded()))
         try:
-            asked = ask(self._clock.seconds() + self._timeout, *arguments)
+            asked = ask(self._arrived() + self._timeout, *arguments)
         except Exception:
             return fail(self._error(Failure()))
         self.in_flight += 1

@@ -163,6 +163,24 @@ def test_overload_waits_for_nothing(tmp_path: Path) -> None:
         assert len(client.all("me")) == ADMITTED
 
 
+def test_a_call_that_waits_for_its_turn(tmp_path: Path) -> None:
+    """The time for a call begins when its bytes come, though others of its connection are before it."""
+    frame = call(b"add", text(1, "me") + text(2, "tea"))
+    deadline_exceeded = b"\x08\x00\x01" + struct.pack(">i", 504)
+    with (
+        Daemon(tmp_path, "--max-pending", "1", "--timeout", "2") as daemon,
+        writes_held_up(tmp_path) as lock,
+        socket.create_connection(("127.0.0.1", daemon.port), timeout=60) as client,
+        client.makefile("rb") as stream,
+    ):
+        client.sendall(frame * 2)
+        for _ in range(2):
+            reply = stream.read(int.from_bytes(stream.read(4), "big"))
+            assert deadline_exceeded in reply
+            if lock.in_transaction:  # with as much time again, the second one would now succeed
+                lock.execute("COMMIT")
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 1 MiB."""

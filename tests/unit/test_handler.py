@@ -99,6 +99,13 @@ def test_all(desk: Desk) -> None:
     assert results == [[ttypes.Task(ID, "me", "tea", "2026-11-23T10:15:30.000+00:00", False)]]
 
 
+def test_a_call_that_has_waited() -> None:
+    """The time a call may take begins with its arrival."""
+    desk = Desk(arrived=lambda: 97.0)
+    desk.call("all", "me")
+    assert desk.store.asked == [("find", [ListQuery("me")], 102.0)]
+
+
 def test_add(desk: Desk) -> None:
     """add makes a new task, not done, that is no older than the call, to the millisecond."""
     before = datetime.now(UTC)

@@ -62,6 +62,7 @@ class ThriftConnection(Protocol):
     """The server's side of one connection, in whatever dialect its client speaks.
 
     @ivar number: which connection of its factory this is, counted from one.
+    @ivar arrived: when the last bytes came, by the factory's clock.
     @ivar dialect: what the client speaks, such as "framed binary"; None until that is known.
     """
 
@@ -72,7 +73,9 @@ class ThriftConnection(Protocol):
         self._factory = factory
         self._limits = factory.limits
         self._dispatcher = factory.dispatcher
+        self._seconds = factory.clock.seconds
         self.number = number
+        self.arrived = 0.0
         self.dialect: str | None = None
         self._stage = _OPEN
         self._reason = "closed by the client"
@@ -94,9 +97,9 @@ class ThriftConnection(Protocol):
         """What has its place in the order of replies and is not written yet."""
 
     def calls(self) -> list[tuple[str, float]]:
-        """Return the method of each call in flight that is to have a reply, and when it was taken by the clock."""
+        """Return the method of each call in flight that is to have a reply, and when it arrived by the clock."""
         return [
-            (call.head.name, call.started) for call in self._waiting if isinstance(call, Call) and call.reply is None
+            (call.head.name, call.arrived) for call in self._waiting if isinstance(call, Call) and call.reply is None
         ]
 
     # What the transport says.
@@ -118,6 +121,7 @@ class ThriftConnection(Protocol):
         """Take what the client sent."""
         if self._stage is not _OPEN:
             return
+        self.arrived = self._seconds()
         if self._splitter is None:
             data = self._start + data
             if not self._recognise(data):

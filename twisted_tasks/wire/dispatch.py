@@ -9,6 +9,7 @@ from thrift.Thrift import TApplicationException, TMessageType
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface import Attribute
 
 from twisted_tasks.wire.messages import Call
 from twisted_tasks.wire.observe import IConnection, IWireObserver, Outcome
@@ -28,6 +29,8 @@ _WHY_MAX = 500
 class ICaller(IConnection):
     """Where a call comes from."""
 
+    arrived = Attribute("When the last bytes came, by the factory's clock: none of a call that is begun came later.")
+
     def ended(call: Call, pieces: list[bytes]) -> None:
         """A call has ended, with a reply that is made of these pieces, or none of them."""
 
@@ -37,9 +40,10 @@ class Dispatcher:
 
     @param processor: for calls that name no service.
     @param services: for calls that do (TMultiplexedProtocol), by its name.
-    @param clock: for when calls began, and the times an observer is told.
+    @param clock: for the times an observer is told.
     @param observer: told of every call that has ended; None costs nothing.
     @ivar in_flight: how many calls have begun and not ended.
+    @ivar arrived: when the call that was begun last arrived.
     """
 
     def __init__(
@@ -50,11 +54,12 @@ class Dispatcher:
         self._seconds = clock.seconds
         self._observe = None if observer is None else observer.call_ended
         self.in_flight = 0
+        self.arrived = 0.0
 
     def begin(self, call: Call, caller: ICaller) -> None:
         """Begin a call. Its caller is told when it has ended, which may be before this returns."""
         self.in_flight += 1
-        call.started = self._seconds()
+        self.arrived = call.arrived = caller.arrived
         head = call.head
         processor = self._processor
         if ":" in head.name:
@@ -113,5 +118,5 @@ class Dispatcher:
             else:
                 refused = protocol.wrote == _EXCEPTION and call.head.type != _ONEWAY
                 outcome = Outcome.REFUSED if refused else Outcome.ONEWAY
-            self._observe(caller, call.head.name, call.started, ended, outcome)
+            self._observe(caller, call.head.name, call.arrived, ended, outcome)
         caller.ended(call, protocol.trans.pieces)

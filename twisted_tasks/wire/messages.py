@@ -42,7 +42,7 @@ class Call:
     @ivar context: what its splitter needs to wrap the reply.
     @ivar protocol: Thrift's protocol over it, while the processor has it.
     @ivar reply: the bytes of its reply as they go onto the connection, once they are known; empty for none.
-    @ivar started: when it was handed to the processor, by the clock; kept only for an observer.
+    @ivar arrived: when its last byte came, by the factory's clock.
     """
 
     # Set where it is needed: a call is made for every message, and most of this for few of them.
@@ -50,7 +50,7 @@ class Call:
     context: Any = None
     protocol: Any = None
     reply: bytes | None = None
-    started = 0.0
+    arrived = 0.0
 
     def __init__(self, data: bytes, codec: Codec, head: Head) -> None:
         self.data = data

@@ -93,6 +93,14 @@ class ThriftServerFactory(ServerFactory):
         """How many calls have begun and not ended, those of connections that were lost included."""
         return self.dispatcher.in_flight
 
+    def arrived(self) -> float:
+        """Return when the call that is being begun arrived, by the factory's clock.
+
+        For a handler whose calls have deadlines, to ask while one of its methods is called: a call may have waited
+        since it came, for others of its connection.
+        """
+        return self.dispatcher.arrived
+
     def buildProtocol(self, addr: IAddress | None) -> ThriftConnection | None:
         """Return the server's side of a new connection, or None, which closes it, when there are too many."""
         if self._draining:

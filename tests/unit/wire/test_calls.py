@@ -113,6 +113,26 @@ def test_pipelining_is_bounded() -> None:
     assert connection.transport.producerState == "producing"
 
 
+def test_arrival() -> None:
+    """While a call is begun the factory tells when its last byte came, however long it has waited for others since."""
+    server = Server(Limits(max_pending=1))
+    server.handler.held = held = []
+    arrived: list[float] = []
+    later = server.handler.later
+    server.handler.later = lambda milliseconds: arrived.append(server.factory.arrived()) or later(milliseconds)
+    first, second = server.connect(), server.connect()
+    second_call = call("later", 2, milliseconds=2)
+    server.clock.advance(10)
+    first.send(call("later", 1, milliseconds=1) + second_call)
+    second.send(second_call[:5])
+    server.clock.advance(1)
+    second.send(second_call[5:])
+    server.clock.advance(2)
+    held[0].callback(1)
+    assert arrived == [10, 11, 10]
+    assert first.protocol.calls() == [("later", 10)]
+
+
 def test_replies_that_wait_are_bounded() -> None:
     """A reply that waits for one before it counts like a call in flight: they would pile up behind one slow call."""
     server = Server(Limits(max_pending=4))
