@@ -7,6 +7,7 @@ tests that need it are skipped and say why; in CI they fail. The last lines of a
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -46,6 +47,12 @@ def replica_set(shared_replica_set: ReplicaSet) -> Iterator[ReplicaSet]:
     """Three mongods in one set, to do anything with: they are mended afterwards."""
     yield shared_replica_set
     shared_replica_set.mend()
+
+
+def pytest_configure() -> None:
+    """Let SIGINT have its effect in the processes that tests start: in a shell's background job it has none."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
