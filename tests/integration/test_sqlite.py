@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -183,9 +184,10 @@ async def test_reads_are_not_behind_writes(store: SqliteStore) -> None:
     """A read that comes after a write that takes long is answered before it."""
     hold, held = threading.Event(), threading.Event()
 
-    def slowly(cursor: Any, item: Task) -> None:
+    def slowly(cursor: Any, items: Sequence[Task]) -> Sequence[Task]:
         held.set()
         hold.wait(60)
+        return items
 
     written = store._write(slowly, [new_task()], in_seconds(60))
     await deferToThread(held.wait, 60)
