@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NoReturn
 
 from twisted.application.service import IService
@@ -66,14 +67,24 @@ class Options(usage.Options):
         except usage.UsageError as error:
             raise SystemExit(f"twistd tasks: {error}") from error
         if self["check-config"]:
-            check_config(self.settings, "." if self.parent is None else self.parent["rundir"])
+            check_config(self.settings, self._run_directory())
 
     def postOptions(self) -> None:
         """Check the options, alone and against each other."""
         try:
-            self.settings = config.load(self, os.environ)
+            settings = config.load(self, os.environ)
         except config.ConfigError as error:
             raise usage.UsageError(str(error)) from error
+        store = settings.store
+        if isinstance(store, config.MongoSettings) and store.password_file is not None:
+            # Of all files it alone is read before twistd goes to its run directory, where relative paths begin.
+            path = Path(self._run_directory(), store.password_file)
+            settings = replace(settings, store=replace(store, password_file=str(path)))
+        self.settings = settings
+
+    def _run_directory(self) -> str:
+        """Return where twistd goes once the service is made."""
+        return "." if self.parent is None else self.parent["rundir"]
 
 
 def check_config(settings: config.Settings, run_directory: str) -> NoReturn:

@@ -102,6 +102,16 @@ def test_check_config_in_the_run_directory(tmp_path: Path) -> None:
     assert complaint(ended) == "twistd tasks: cannot use tasks.sqlite3 as the task store: file is not a database"
 
 
+@pytest.mark.parametrize("option", ["--check-config", "--port=0"])
+def test_a_password_file_in_the_run_directory(tmp_path: Path, option: str) -> None:
+    """So is that of the password file, which is read before twistd goes there."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "password").write_text("secret")
+    options = ["--mongo-uri", "mongodb://me@127.0.0.1:1/", "--mongo-password-file", "password", option]
+    ended = run_tasks(tmp_path, *options, twistd=["--rundir", "run"])
+    assert "cannot read the MongoDB password file run/password: " in complaint(ended)
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
