@@ -36,6 +36,7 @@ def run(plan: Plan, bench: Bench) -> Results:
                     if "error" in answer:
                         failed[cell] = answer["error"]
                         progress.write(f"{cell}: {answer['error']}", file=sys.stderr)
+                        bench.replace(cell.key)
                     else:
                         rounds.setdefault(cell, []).append(summarise(answer))
                 progress.update()

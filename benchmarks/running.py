@@ -90,6 +90,7 @@ class Running:
     server: Server
     port: int
     pid: int
+    rival: Rival | None = None
 
 
 class Load:
@@ -120,6 +121,13 @@ class Bench:
         self.mongod = mongod
         self.servers = {one.server.key: one for one in servers}
         self.load = load
+
+    def replace(self, key: str) -> None:
+        """Start a rival anew: one that is stuck would have all that is measured after it fail, too."""
+        one = self.servers[key]
+        if one.rival is not None:
+            one.rival.stop()
+            self.servers[key] = one.rival.start()
 
     def measure(self, key: str, kind: str, connections: int, warm_up: float, seconds: float) -> dict[str, Any]:
         """Measure one kind of call on one server: see `load.measure`; `memory` is the server's most, in bytes."""
@@ -174,17 +182,43 @@ def _serving(server: Server, mongod: Mongod, folder: Path) -> Iterator[Running]:
             assert daemon.process is not None
             yield Running(server, daemon.port, daemon.process.pid)
         return
-    port = free_port()
-    uri = mongod.uri + server.uri_options
-    command = [sys.executable, "-m", f"benchmarks.servers.{server.module}", str(port), uri, data.DATABASE]
-    with (folder / f"{server.module}.log").open("ab") as log:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+    rival = Rival(server, mongod, folder)
     try:
-        _wait_for(port, process)
-        yield Running(server, port, process.pid)
+        yield rival.start()
     finally:
-        process.kill()
-        process.wait()
+        rival.stop()
+
+
+class Rival:
+    """The process of a server that is not ours. It may be started again."""
+
+    def __init__(self, server: Server, mongod: Mongod, folder: Path) -> None:
+        self._server = server
+        self._uri = mongod.uri + server.uri_options
+        self._log = folder / f"{server.module}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Running:
+        """Start it, and return when it listens."""
+        port = free_port()
+        command = [
+            sys.executable,
+            "-m",
+            f"benchmarks.servers.{self._server.module}",
+            str(port),
+            self._uri,
+            data.DATABASE,
+        ]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+        _wait_for(port, self._process)
+        return Running(self._server, port, self._process.pid, self)
+
+    def stop(self) -> None:
+        """End it at once."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes], seconds: float = 60.0) -> None:
