@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +17,9 @@ import pytest
 from benchmarks import data, frames
 from benchmarks.load import measure
 from benchmarks.plan import CALLS, CEILING, PAGES
+from benchmarks.running import OURS, SERVERS, TUTORIAL, Bench, Rival, Running
 from tests.daemon import Daemon
+from tests.mongod import Mongod
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +100,23 @@ def test_a_server_that_is_stuck_is_not_fast(monkeypatch: pytest.MonkeyPatch) -> 
         thread.join()
     assert answer["seconds"] >= 0.1
     assert answer["calls"] == len(answer["latencies"]) > 0
+
+
+def test_a_rival_that_is_stuck_is_replaced(shared_mongod: Mongod, tmp_path: Path) -> None:
+    """It is measured again, in a new process; our own daemon is not excused."""
+    server = next(server for server in SERVERS if server.key == TUTORIAL)
+    rival = Rival(server, shared_mongod, tmp_path)
+    try:
+        stuck, ours = rival.start(), Running(SERVERS[0], 1, os.getpid())
+        os.kill(stuck.pid, signal.SIGSTOP)
+        bench = Bench(shared_mongod, [stuck, ours], load=None)  # type: ignore[arg-type]  # which is not asked
+        bench.replace(TUTORIAL)
+        bench.replace(OURS)
+        assert bench.servers[TUTORIAL].pid != stuck.pid
+        assert bench.servers[OURS] is ours
+        socket.create_connection(("127.0.0.1", bench.servers[TUTORIAL].port), timeout=60).close()
+    finally:
+        rival.stop()
 
 
 @pytest.mark.parametrize("pieces", [[], [b"\0"], [b"\0\0\0\5\x80"], [b"\0\0\0\1", b"\x80", b"more"]])
