@@ -29,7 +29,7 @@ types: $(VENV)/.lint  ## types
 
 check: lint types test  ## what CI runs
 
-bench: $(VENV)/.bench  ## compare with other servers, on a quiet machine: a quarter of an hour, benchmarks/results.md
+bench: $(VENV)/.bench  ## compare with other servers, on a quiet machine: twenty minutes, benchmarks/results.md
 	$(BIN)/python -m benchmarks
 
 bench-quick: $(VENV)/.bench  ## the main ratios, in two minutes

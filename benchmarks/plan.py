@@ -55,7 +55,7 @@ def _group(servers: tuple[Server, ...], kind: str, connections: int) -> tuple[Ce
 
 
 def full() -> Plan:
-    """Everything: a quarter of an hour."""
+    """Everything: some twenty minutes."""
     asked = [(kind, connections) for kind in (*CALLS, CEILING) for connections in (1, 8, 32, 128, 512)]
     asked += [(kind, 1) for kind in PAGES]
     groups = tuple(_group(SERVERS, kind, connections) for kind, connections in asked)
