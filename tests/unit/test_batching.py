@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from bson import ObjectId
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs
 from twisted.python.failure import Failure
@@ -27,7 +27,7 @@ from twisted_tasks.model import (
 )
 from twisted_tasks.storage.batching import BatchingStore, BatchLimits
 from twisted_tasks.storage.batching_queue import PATIENCE
-from twisted_tasks.storage.interface import ITaskStore
+from twisted_tasks.storage.interface import ITaskStore, StoreMisconfigured
 
 MOMENT = datetime(2026, 11, 23, 10, 15, 30, tzinfo=UTC)
 
@@ -43,7 +43,12 @@ class Desk:
         self.clock = Clock()
         self.clock.advance(100)
         self.inner = MemoryStore(self.clock, hold=True)
-        self.store = BatchingStore(self.inner, self.clock, BatchLimits(**{"max_in_flight": 1, **limits}))
+        self.limits = BatchLimits(**{"max_in_flight": 1, **limits})
+        self.make_store()
+
+    def make_store(self) -> None:
+        """Make the batching store, anew after the other one was changed."""
+        self.store = BatchingStore(self.inner, self.clock, self.limits)
 
     def call(self, kind: str, *items: Any, timeout: float = 5.0) -> list[Any]:
         """Call; the list holds the outcomes, or the Failure, once there are any."""
@@ -502,11 +507,8 @@ def poison(desk: Desk, error: Exception, names: str) -> None:
             asked.answer()
 
 
-@pytest.mark.parametrize(
-    ("failing", "bad"),
-    [(RuntimeError("a document that cannot be encoded"), bad) for bad in ("b", "i", "e", "bi", "efg", "bcdefgh")]
-    + [(StoreUnavailable(), bad) for bad in ("b", "i", "e")],
-)
+@pytest.mark.parametrize("failing", [RuntimeError("a document that cannot be encoded"), StoreUnavailable()])
+@pytest.mark.parametrize("bad", ["b", "i", "e", "bi", "efg", "bcdefgh", "bcdefghi"])
 def test_a_poisonous_item_fails_alone(desk: Desk, failing: Exception, bad: str) -> None:
     """An item that makes every batch it is in fail takes no other down: the batch is sent again in parts."""
     desk.add("a")
@@ -536,15 +538,59 @@ def test_a_bug_that_every_item_meets(desk: Desk) -> None:
     assert desk.sent()[-1] == ["e"]
 
 
-def test_a_store_that_is_down_is_not_asked_for_every_item(desk: Desk) -> None:
-    """A store that is unavailable for both halves of a batch is unavailable: three questions are asked, not 2 N."""
+@pytest.mark.parametrize("trouble", [StoreUnavailable(), DeadlineExceeded(), StoreMisconfigured("no right to write")])
+def test_a_store_that_is_down_is_not_asked_for_every_item(desk: Desk, trouble: Exception) -> None:
+    """When the store is unavailable for both halves and says itself that it does not work, nothing more is sent."""
+    pings: list[float] = []
+
+    def ping(deadline: float) -> Deferred[None]:
+        pings.append(deadline)
+        return fail(trouble)
+
+    desk.inner.ping = ping  # type: ignore[method-assign]
+    desk.make_store()
     desk.add("a")
-    results = [desk.add(str(number)) for number in range(64)]
+    results = [desk.add(str(number)) for number in range(63)] + [desk.add("last", timeout=7)]
     desk.under_way().answer()
     while desk.inner.under_way:
         desk.under_way().fail(StoreUnavailable())
     assert [error(result) for result in results] == [StoreUnavailable] * 64
     assert len(desk.inner.asked) == 1 + 3
+    assert pings == [107]
+    desk.add("b")
+    assert desk.sent()[-1] == ["b"]
+
+
+def test_a_store_that_never_says_whether_it_works(desk: Desk) -> None:
+    """Callers are answered at their deadlines, and the batch keeps its place until the store has spoken."""
+    answer: Deferred[None] = Deferred()
+    desk.inner.ping = lambda deadline: answer  # type: ignore[method-assign]
+    desk.make_store()
+    desk.add("a")
+    results = [desk.add(name, timeout=5) for name in "bcd"]
+    desk.under_way().answer()
+    while desk.inner.under_way:
+        desk.under_way().fail(StoreUnavailable())
+    later = desk.add("later", timeout=20)
+    desk.clock.pump([5.1, 0.1])
+    assert [error(result) for result in results] == [DeadlineExceeded] * 3
+    answer.errback(DeadlineExceeded())
+    desk.answer_all()
+    assert later[0].name == "later"
+
+
+def test_a_bug_in_asking_whether_the_store_works(desk: Desk) -> None:
+    """It is logged, and no caller is left without an answer."""
+    desk.inner.ping = lambda deadline: 1 / 0  # type: ignore[assignment,method-assign,return-value]
+    desk.make_store()
+    desk.add("a")
+    results = [desk.add(name) for name in "bcd"]
+    desk.under_way().answer()
+    with capturedLogs() as logs:
+        while desk.inner.under_way:
+            desk.under_way().fail(StoreUnavailable())
+    assert [error(result) for result in results] == [StoreUnavailable] * 3
+    assert [event["log_level"] for event in logs] == [LogLevel.critical]
 
 
 def test_a_store_that_raises(desk: Desk) -> None:

@@ -27,7 +27,7 @@ from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from twisted_tasks.model import ListQuery, StoreUnavailable, Task, TaskChange, TaskNotFound, TaskRef
-from twisted_tasks.storage.batching_queue import BatchLimits, Call, Operation, Queue
+from twisted_tasks.storage.batching_queue import BatchLimits, Call, Operation, Ping, Queue
 from twisted_tasks.storage.interface import ITaskStore, Outcome
 
 __all__ = ["BatchLimits", "BatchingStore"]
@@ -60,12 +60,13 @@ class WriteQueue(Queue):
     def __init__(
         self,
         operation: Operation,
+        ping: Ping,
         clock: IReactorTime,
         limits: BatchLimits,
         size: Callable[[Any], int],
         lines: Lines,
     ) -> None:
-        super().__init__(operation, clock, limits, size)
+        super().__init__(operation, ping, clock, limits, size)
         self._lines = lines
 
     def _claim(self, item: Any) -> bool:
@@ -129,11 +130,11 @@ class BatchingStore:
         limits = limits or BatchLimits()
         lines: Lines = {}
         self._store = store
-        self._adds = WriteQueue(store.add, clock, limits, _size_of_task, lines)
-        self._updates = WriteQueue(store.update, clock, limits, _size_of_change, lines)
-        self._removes = WriteQueue(store.remove, clock, limits, _size_of_question, lines)
-        self._gets = ReadQueue(store.get, clock, limits, _size_of_question)
-        self._finds = ReadQueue(store.find, clock, limits, _size_of_question)
+        self._adds = WriteQueue(store.add, store.ping, clock, limits, _size_of_task, lines)
+        self._updates = WriteQueue(store.update, store.ping, clock, limits, _size_of_change, lines)
+        self._removes = WriteQueue(store.remove, store.ping, clock, limits, _size_of_question, lines)
+        self._gets = ReadQueue(store.get, store.ping, clock, limits, _size_of_question)
+        self._finds = ReadQueue(store.find, store.ping, clock, limits, _size_of_question)
         self.queues: Mapping[str, Queue] = {
             "add": self._adds,
             "update": self._updates,

@@ -21,10 +21,12 @@ from twisted.python.failure import Failure
 
 from twisted_tasks.model import DeadlineExceeded, Overloaded, StoreUnavailable, TaskError
 from twisted_tasks.storage.batching_divide import divide
-from twisted_tasks.storage.interface import Outcome
+from twisted_tasks.storage.interface import Outcome, StoreMisconfigured
 
 Operation: TypeAlias = Callable[[Any, float], Deferred[list[Any]]]
 """An operation of ITaskStore: items and a deadline in, outcomes out."""
+
+Ping: TypeAlias = Callable[[float], Deferred[None]]
 
 PATIENCE = 0.02
 """Seconds after which a batch does not keep the next one waiting any more. Much longer than a database in order takes,
@@ -75,6 +77,7 @@ class Queue:
     """The calls of one kind of operation.
 
     @param operation: does what is asked, in batches.
+    @param ping: finds out by a deadline whether the store works, as in ITaskStore.
     @param clock: what deadlines are told on.
     @param size: gives the bytes an item adds to its batch.
     """
@@ -82,9 +85,10 @@ class Queue:
     _log = Logger()
 
     def __init__(
-        self, operation: Operation, clock: IReactorTime, limits: BatchLimits, size: Callable[[Any], int]
+        self, operation: Operation, ping: Ping, clock: IReactorTime, limits: BatchLimits, size: Callable[[Any], int]
     ) -> None:
         self._operation = operation
+        self._ping = ping
         self._clock = clock
         self._limits = limits
         self._size = size
@@ -314,7 +318,7 @@ class Queue:
             return
         if not failure.check(TaskError):
             self._log.failure("a batch of {count} met a bug; its parts are sent again", failure, count=len(batch))
-        rescued = Deferred.fromCoroutine(divide(batch, self._send_again, self._settle))
+        rescued = Deferred.fromCoroutine(divide(batch, self._send_again, self._settle, self._store_works))
         rescued.addErrback(lambda failure: self._log.failure("sending the parts of a batch met a bug", failure))
         rescued.addCallback(self._rescued)  # until then the parts have the batch's place among those on their way
 
@@ -344,6 +348,16 @@ class Queue:
             self._release(call.item)
             self._answer(call, [self._second_outcome(outcome)])
         return None
+
+    async def _store_works(self, calls: list[Call]) -> bool:
+        try:
+            await self._ping(max(call.deadline for call in calls))
+        except (TaskError, StoreMisconfigured):
+            return False
+        except Exception:
+            self._log.failure("asking the store whether it works met a bug")
+            return False
+        return True
 
 
 def _wrong_number(outcomes: Sequence[Any], calls: Sequence[Call]) -> Exception:
