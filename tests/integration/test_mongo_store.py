@@ -114,6 +114,16 @@ async def test_dates_as_they_sort(shared_mongod: Mongod) -> None:
         assert (await store.find([ListQuery("me")], soon()))[0] == first + second
 
 
+def winning_plans(explained: Any) -> list[Any]:
+    """Return the plans MongoDB says that it follows, one for each query there is in a command."""
+    if isinstance(explained, list):
+        return [plan for part in explained for plan in winning_plans(part)]
+    if not isinstance(explained, dict):
+        return []
+    found = [explained["winningPlan"]] if "winningPlan" in explained else []
+    return found + winning_plans([part for key, part in explained.items() if key != "winningPlan"])
+
+
 @pytest.mark.parametrize("servers", ["shared_mongod", "shared_replica_set"])
 @pytest.mark.mongod
 @pytest_twisted.ensureDeferred
@@ -130,18 +140,47 @@ async def test_the_index(servers: str, request: pytest.FixtureRequest) -> None:
             documents.find_users(["me", "you"]),
             documents.find_page(ListQuery("me", 10)),
             documents.find_page(ListQuery("me", 10, place, False)),
+            documents.find_pages([ListQuery("me", 10), ListQuery("you", 10, place, False), ListQuery("they", 10)]),
         ]
 
         def used() -> bool:
             with server.client() as client:
-                plans = [client[database].command("explain", command)["queryPlanner"] for command in commands]
-            texts = [str(plan["winningPlan"]) for plan in plans]
-            return all(documents.INDEX_NAME in text and "'stage': 'SORT'" not in text for text in texts)
+                explained = [
+                    client[database].command("explain", command, verbosity="queryPlanner") for command in commands
+                ]
+            plans = [[str(plan) for plan in winning_plans(one)] for one in explained]
+            assert [len(found) for found in plans] == [1, 1, 1, 1, 3]
+            return all(documents.INDEX_NAME in plan and "SORT'" not in plan for found in plans for plan in found)
 
         await blocking(eventually, "the index is used", used)
         with server.client() as client:
             found = client[database]["tasks"].index_information()[documents.INDEX_NAME]
         assert found["key"] == [("userId", 1), ("createdOn", -1), ("_id", -1)]
+
+
+@pytest_twisted.ensureDeferred
+async def test_pages_of_several_users_are_one_command(shared_mongod: Mongod) -> None:
+    """Pages of many users take one trip; one that fails takes its batch with it, for whoever asked to divide."""
+    database = new_database()
+    users = [f"user {number}" for number in range(20)]
+    async with opened(shared_mongod.uri, database=database) as store:
+        tasks = [new_task(user, str(number)) for user in users for number in range(3)]
+        await store.add(tasks, soon())
+        queries = [ListQuery(user, 2) for user in users]
+        asked = await blocking(commands_seen, shared_mongod)
+        pages = await store.find(queries, soon())
+        assert [[task.user_id for task in page] for page in pages] == [[user] * 2 for user in users]
+        after = await blocking(commands_seen, shared_mongod)
+        assert {name: after[name] - asked[name] for name in after} == {"find": 0, "aggregate": 1, "getMore": 0}
+        await blocking(shared_mongod.fail, ["aggregate"], 1, errorCode=2)
+        with pytest.raises(StoreUnavailable):
+            await store.find([*queries, ListQuery(users[0])], soon())
+
+
+def commands_seen(mongod: Mongod) -> dict[str, int]:
+    """Return how often a server has been asked to read, so far, by each command."""
+    counts = mongod.command("serverStatus")["metrics"]["commands"]
+    return {name: counts[name]["total"] for name in ("find", "aggregate", "getMore")}
 
 
 @pytest_twisted.ensureDeferred

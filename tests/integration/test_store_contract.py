@@ -263,6 +263,28 @@ async def test_pages_beside_lists(store: ITaskStore, user: str) -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_pages_of_several_users(store: ITaskStore, user: str) -> None:
+    """Pages of one batch are answered as if each were alone, whatever their limits, places, filters and users."""
+    users = [f"{user}/{number}" for number in range(4)]
+    lists = [[new_task(one, minutes=-minute, done=minute % 2 == 0) for minute in range(6)] for one in users[:3]]
+    await store.add([task for tasks in lists for task in tasks], soon())
+    places = [Position(tasks[2].created_on, tasks[2].id) for tasks in lists]
+    queries = [
+        *(ListQuery(one, limit) for one in users for limit in (1, 3, 1001)),
+        *(ListQuery(one, 2, place) for one, place in zip(users, places, strict=False)),
+        *(ListQuery(one, 400, done=done) for one in users for done in (True, False)),
+        ListQuery(users[1]),
+        ListQuery(users[0], None, places[0]),
+        ListQuery(users[0], 2, places[1], True),
+    ]
+    alone = [(await store.find([query], soon()))[0] for query in queries]
+    assert await store.find(queries, soon()) == alone
+    assert alone[:3] == [lists[0][:1], lists[0][:3], lists[0]]
+    assert alone[12] == lists[0][3:5]
+    assert alone[15] == lists[0][::2]
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_long_list(store: ITaskStore, user: str) -> None:
     """A list longer than what a database answers in one piece is whole."""
     tasks = [new_task(user, "x" * 1000, -number) for number in range(3000)]

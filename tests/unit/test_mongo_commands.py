@@ -35,8 +35,9 @@ WRITES: dict[str, Run] = {
 }
 READS: dict[str, Run] = {
     "get": lambda operations, deadline: operations.get(REFS, deadline),
-    "list": lambda operations, deadline: operations.find_lists(["me"], deadline),
-    "page": lambda operations, deadline: operations.find_page(ListQuery("me", 10), deadline),
+    "list": lambda operations, deadline: operations.find([ListQuery("me")], deadline),
+    "page": lambda operations, deadline: operations.find([ListQuery("me", 10)], deadline),
+    "pages": lambda operations, deadline: operations.find([ListQuery("me", 10), ListQuery("you", 10)], deadline),
 }
 
 
@@ -53,7 +54,8 @@ class World:
         self.server: FakeServer = network.add("a")
         if in_set:
             self.server.member_of([self.server], primary=True)
-        self.server.answers["find"] = lambda command: {"ok": 1, "cursor": {"id": 0, "firstBatch": []}}
+        for name in ("find", "aggregate"):
+            self.server.answers[name] = lambda command: {"ok": 1, "cursor": {"id": 0, "firstBatch": []}}
         for name in ("insert", "update", "delete", "findAndModify"):
             self.server.answers[name] = self._write
         config = read_options(MongoOptions(uri, **options))

@@ -13,7 +13,7 @@ from bson.datetime_ms import DatetimeMS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twisted_tasks.model import Task
+from twisted_tasks.model import ListQuery, Task
 from twisted_tasks.storage import mongo_documents as documents
 from twisted_tasks.storage.mongo_reply import CommandFailed, NotConfirmed, TimedOut, check
 
@@ -108,3 +108,27 @@ def test_errors_do_not_quote() -> None:
     """An error's own text is a name and no sentence of the server's, which may quote what callers sent."""
     error = CommandFailed({"code": 11000, "codeName": "DuplicateKey", "errmsg": "dup key: { name: 'secret' }"})
     assert str(error) == "DuplicateKey"
+
+
+A, B, C = "a", "b", "c"
+PAGE = ListQuery(A, 11)
+
+
+@pytest.mark.parametrize(
+    ("queries", "expected"),
+    [
+        ([], []),
+        ([ListQuery(A)], [[0]]),
+        ([ListQuery(A), ListQuery(B), ListQuery(A)], [[0, 1, 2]]),
+        ([PAGE], [[0]]),
+        ([PAGE, ListQuery(B), ListQuery(B, 11), ListQuery(C), ListQuery(C, 11)], [[0, 2, 4], [1, 3]]),
+        ([PAGE, ListQuery(A, 12), ListQuery(B, 11)], [[0], [1, 2]]),
+        ([ListQuery(A, 500), ListQuery(B, 500), ListQuery(C, 1)], [[0, 1], [2]]),
+        ([ListQuery(A, 1001), ListQuery(B, 1001), ListQuery(C, 1)], [[0], [1], [2]]),
+        ([ListQuery(A, 1), ListQuery(B, done=True), ListQuery(C, 1)], [[0], [1], [2]]),
+        ([ListQuery(str(number)) for number in range(501)], [list(range(500)), [500]]),
+    ],
+)
+def test_which_queries_share_a_command(queries: list[ListQuery], expected: list[list[int]]) -> None:
+    """Whole lists do, and pages of different users that together fit into one reply."""
+    assert sorted(documents.shares(queries)) == sorted(expected)

@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from twisted_tasks.model import ListQuery, Task, TaskChange, TaskRef
+from twisted_tasks.storage import mongo_documents as documents
 from twisted_tasks.storage.interface import IStoreCheck, ITaskScan, ITaskStore, Outcome, StoreMisconfigured
 from twisted_tasks.storage.mongo_backoff import Jitter
 from twisted_tasks.storage.mongo_client import Client, State
@@ -35,8 +36,6 @@ __all__ = ["MongoOptions", "MongoStore"]
 _T = TypeVar("_T")
 _Item = TypeVar("_Item")
 
-_CHUNK = 500
-"""Items in one command: with names of 4,096 characters of four bytes, well within the 16 MiB of one document."""
 # Unauthorized, UnknownReplWriteConcern, UnsatisfiableWriteConcern: waiting mends none of these.
 _NOT_ALLOWED = frozenset({UNAUTHORIZED, 79, 100})
 
@@ -109,15 +108,8 @@ class MongoStore:
         return self._each(self._operations.remove, refs, deadline)
 
     def find(self, queries: Sequence[ListQuery], deadline: float) -> Deferred[list[Outcome[list[Task]]]]:
-        """See ITaskStore. Whole lists share a command; every page has its own, on whatever connection is free."""
-        whole = [index for index, query in enumerate(queries) if query == ListQuery(query.user_id)]
-        parts = [
-            (which, self._operations.find_lists([queries[index].user_id for index in which], deadline))
-            for which in _chunks(whole)
-        ]
-        rest = set(range(len(queries))).difference(whole)
-        parts += [([index], self._operations.find_page(queries[index], deadline)) for index in sorted(rest)]
-        return Deferred.fromCoroutine(self._told(self._together(len(queries), parts)))
+        """See ITaskStore."""
+        return self._parts(self._operations.find, queries, documents.shares(queries), deadline)
 
     def scan(self, after_id: str | None, limit: int, deadline: float) -> Deferred[list[Task]]:
         """See ITaskScan."""
@@ -186,33 +178,22 @@ class MongoStore:
         items: Sequence[_Item],
         deadline: float,
     ) -> Deferred[list[Outcome[_T]]]:
-        if 0 < len(items) <= _CHUNK:
+        if 0 < len(items) <= documents.MOST_ITEMS:
             return Deferred.fromCoroutine(self._told(operation(items, deadline)))
-        chunks = _chunks(range(len(items)))
-        parts = [(which, operation([items[index] for index in which], deadline)) for which in chunks]
-        return Deferred.fromCoroutine(self._told(self._together(len(items), parts)))
+        return self._parts(operation, items, _chunks(len(items)), deadline)
 
-    async def _together(
-        self, size: int, parts: Sequence[tuple[Sequence[int], Coroutine[Any, Any, list[Outcome[_T]]]]]
-    ) -> list[Outcome[_T]]:
-        """Run the parts of a batch at once and put their outcomes in order; a part that fails, fails alone."""
+    def _parts(
+        self,
+        operation: Callable[[Sequence[_Item], float], Coroutine[Any, Any, list[Outcome[_T]]]],
+        items: Sequence[_Item],
+        parts: Sequence[Sequence[int]],
+        deadline: float,
+    ) -> Deferred[list[Outcome[_T]]]:
+        """Run the parts of a batch, each given by the places of its items, at once. When one fails, the batch does."""
         if len(parts) == 1:
-            return await parts[0][1]
-        results: list[tuple[bool, Any]] = await DeferredList(
-            [Deferred.fromCoroutine(part) for _, part in parts], consumeErrors=True
-        )
-        failures = [result for worked, result in results if not worked]
-        for failure in failures:
-            if len(failures) == len(parts) or not failure.check(MongoError):
-                failure.raiseException()
-        outcomes: list[Any] = [None] * size
-        for (which, _), (worked, result) in zip(parts, results, strict=True):
-            if not worked:
-                self._causes.note(result.value)
-                result = [task_error(result.value)] * len(which)
-            for index, outcome in zip(which, result, strict=True):
-                outcomes[index] = outcome
-        return outcomes
+            return Deferred.fromCoroutine(self._told(operation(items, deadline)))
+        running = [operation([items[place] for place in part], deadline) for part in parts]
+        return Deferred.fromCoroutine(self._told(_together(len(items), parts, running)))
 
     async def _told(self, operation: Awaitable[_T]) -> _T:
         """Let a failed operation fail with what its caller is told, and the log have the cause."""
@@ -224,5 +205,21 @@ class MongoStore:
             raise task_error(error) from None
 
 
-def _chunks(indexes: Sequence[int]) -> list[Sequence[int]]:
-    return [indexes[start : start + _CHUNK] for start in range(0, len(indexes), _CHUNK)]
+async def _together(
+    size: int, parts: Sequence[Sequence[int]], running: Sequence[Coroutine[Any, Any, list[Outcome[_T]]]]
+) -> list[Outcome[_T]]:
+    """Wait for all parts of a batch and return their outcomes in the batch's order; raise what one of them raised."""
+    results: list[tuple[bool, Any]] = await DeferredList(
+        [Deferred.fromCoroutine(part) for part in running], consumeErrors=True
+    )
+    outcomes: list[Any] = [None] * size
+    for part, (worked, result) in zip(parts, results, strict=True):
+        if not worked:
+            result.raiseException()
+        for place, outcome in zip(part, result, strict=True):
+            outcomes[place] = outcome
+    return outcomes
+
+
+def _chunks(size: int) -> list[Sequence[int]]:
+    return [range(start, min(size, start + documents.MOST_ITEMS)) for start in range(0, size, documents.MOST_ITEMS)]

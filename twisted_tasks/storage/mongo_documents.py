@@ -22,6 +22,8 @@ INDEX = {"userId": 1, "createdOn": -1, "_id": -1}
 INDEX_NAME = "userId_1_createdOn_-1__id_-1"
 BATCH_SIZE = 1000
 """Tasks in one reply. Fewer mean more replies, and more would keep a connection's others waiting for longer."""
+MOST_ITEMS = 500
+"""Items in one command: with names of 4,096 characters of four bytes, well within the 16 MiB of one document."""
 
 FIRST_DATE = datetime.min.replace(tzinfo=UTC)
 LAST_DATE = datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=UTC)
@@ -137,21 +139,58 @@ def find_users(users: Sequence[str]) -> dict[str, Any]:
 
 def find_page(query: ListQuery) -> dict[str, Any]:
     """Return the command that finds what one query asks for."""
-    # What can be no task must not be counted: a page short of tasks would pass for the last one. Equality alone finds
-    # a list that holds the user, too.
-    wanted: dict[str, Any] = {
-        "userId": {"$eq": query.user_id, "$not": {"$type": "array"}},
-        "_id": {"$type": "objectId"},
-    }
-    if query.done is not None:
-        wanted["done"] = {"$in" if query.done else "$nin": [True, 1]}  # absent is not done
-    if query.after is not None:
-        wanted |= _after(query.after)
-    command = {"find": COLLECTION, "filter": wanted, "sort": _NEWEST_FIRST, "batchSize": BATCH_SIZE}
+    command = {"find": COLLECTION, "filter": _of_page(query), "sort": _NEWEST_FIRST, "batchSize": BATCH_SIZE}
     if query.limit is not None:
         command["limit"] = query.limit
         command["batchSize"] = min(BATCH_SIZE, query.limit)
     return command
+
+
+def find_pages(queries: Sequence[ListQuery]) -> dict[str, Any]:
+    """Return the command that finds what several queries ask for, one after the other; each has a limit."""
+    first, *others = (
+        [{"$match": _of_page(query)}, {"$sort": _NEWEST_FIRST}, {"$limit": query.limit}] for query in queries
+    )
+    unions = [{"$unionWith": {"coll": COLLECTION, "pipeline": pipeline}} for pipeline in others]
+    return {"aggregate": COLLECTION, "pipeline": first + unions, "cursor": {"batchSize": BATCH_SIZE}}
+
+
+def find(queries: Sequence[ListQuery]) -> dict[str, Any]:
+    """Return the command that finds what queries of one of `shares` ask for, each user's newest first."""
+    if is_whole(queries[0]):
+        return find_users(list(dict.fromkeys(query.user_id for query in queries)))
+    return find_page(queries[0]) if len(queries) == 1 else find_pages(queries)
+
+
+def is_whole(query: ListQuery) -> bool:
+    """Return whether a query asks for all a user has."""
+    return query == ListQuery(query.user_id)
+
+
+def shares(queries: Sequence[ListQuery]) -> list[list[int]]:
+    """Return which queries, by their places, are asked in one command, so that its documents tell whose they are.
+
+    Whole lists go together. Pages do when each is of another user, and all they can bring fits into one reply: what
+    is more travels beside it, and not after it.
+    """
+    groups: list[list[int]] = []
+    whole: list[int] = []
+    users: set[str] = set()  # of the last group of pages
+    room = 0
+    for place, query in enumerate(queries):
+        if is_whole(query):
+            if len(whole) % MOST_ITEMS == 0:
+                groups.append(whole := [])
+            whole.append(place)
+            continue
+        size = query.limit or BATCH_SIZE
+        if size > room or query.user_id in users:
+            groups.append(pages := [])
+            users, room = set(), BATCH_SIZE
+        pages.append(place)
+        users.add(query.user_id)
+        room -= size
+    return groups
 
 
 def get_more(cursor: int, size: int = BATCH_SIZE) -> dict[str, Any]:
@@ -171,6 +210,20 @@ def create_index(replicated: bool) -> dict[str, Any]:
 def change_nothing() -> dict[str, Any]:
     """Return an update that no task fits: whoever may do it, and gets it confirmed, can do all that we do."""
     return update([TaskChange("0" * 24, "", None, False)])
+
+
+def _of_page(query: ListQuery) -> dict[str, Any]:
+    # What can be no task must not be counted: a page short of tasks would pass for the last one. Equality alone finds
+    # a list that holds the user, too.
+    wanted: dict[str, Any] = {
+        "userId": {"$eq": query.user_id, "$not": {"$type": "array"}},
+        "_id": {"$type": "objectId"},
+    }
+    if query.done is not None:
+        wanted["done"] = {"$in" if query.done else "$nin": [True, 1]}  # absent is not done
+    if query.after is not None:
+        wanted |= _after(query.after)
+    return wanted
 
 
 def _one(item: TaskRef | TaskChange) -> dict[str, Any]:

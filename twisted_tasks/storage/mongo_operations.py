@@ -100,17 +100,13 @@ class Operations:
             gone.discard(ref)  # the same one twice in a batch: only one of them removes it
         return outcomes
 
-    async def find_lists(self, users: Sequence[str], deadline: float) -> list[Outcome[list[Task]]]:
-        """Find all tasks of each user, newest first."""
-        found = await self._commands.find(documents.find_users(list(dict.fromkeys(users))), deadline)
-        if len(users) == 1:
+    async def find(self, queries: Sequence[ListQuery], deadline: float) -> list[Outcome[list[Task]]]:
+        """Find what queries ask for that share a command: see `mongo_documents.shares`."""
+        found = await self._commands.find(documents.find(queries), deadline)
+        if len(queries) == 1:
             return [documents.to_tasks(found)]
         lists = documents.by_user(found)
-        return [list(lists.get(user, ())) for user in users]
-
-    async def find_page(self, query: ListQuery, deadline: float) -> list[Outcome[list[Task]]]:
-        """Find what one query asks for."""
-        return [documents.to_tasks(await self._commands.find(documents.find_page(query), deadline))]
+        return [lists.get(query.user_id, []) for query in queries]
 
     async def scan(self, after_id: str | None, limit: int, deadline: float) -> list[Task]:
         """See ITaskScan."""
