@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sqlite3
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,13 @@ FEW, MANY = 10, 100
 PAGE_OWNERS = (10, 1_000, 100_000)
 PAGE_SIZE = 10
 _NAME = "Buy oat milk and bread"
-_NEWEST = datetime(2026, 11, 23, 10, 15, 30, 123000, tzinfo=UTC)
+_NEWEST = to_milliseconds(datetime(2026, 11, 23, 10, 15, 30, 123000, tzinfo=UTC))
+_MINUTE = 60_000
 _CHUNK = 10_000
 
 
 def _task(user: str, owner: int, number: int) -> Task:
-    return Task(f"{owner:08x}{number:016x}", user, _NAME, _NEWEST - timedelta(minutes=number), False)
+    return Task(f"{owner:08x}{number:016x}", user, _NAME, _NEWEST - number * _MINUTE, False)
 
 
 def _few(connection: int, number: int) -> Task:
@@ -72,7 +73,7 @@ def fill_sqlite(path: Path) -> None:
     connection = sqlite3.connect(path, isolation_level=None)
     prepare(connection)
     connection.execute("BEGIN")
-    rows = ((task.id, task.user_id, task.name, to_milliseconds(task.created_on), task.done) for task in tasks())
+    rows = ((task.id, task.user_id, task.name, task.created_ms, task.done) for task in tasks())
     connection.executemany("INSERT INTO tasks (id, user_id, name, created_on, done) VALUES (?, ?, ?, ?, ?)", rows)
     connection.execute("COMMIT")
     connection.close()
@@ -97,7 +98,7 @@ def calls(kind: str, connection: int) -> list[Call]:
         return [frames.check()]
     _, count, place = kind.split("/")
     middle = _owner(int(count), int(count) // 2)
-    cursor = write_cursor(Position(middle.created_on, middle.id)) if place == "middle" else None
+    cursor = write_cursor(Position(middle.created_ms, middle.id)) if place == "middle" else None
     return [frames.page(middle.user_id, PAGE_SIZE, cursor)]
 
 

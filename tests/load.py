@@ -12,7 +12,6 @@ import random
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from bson import ObjectId
@@ -31,7 +30,7 @@ HANG = 60.0
 on who follows it, when a machine is busy."""
 READS = ("get", "find")
 WRITES = ("add", "update", "remove")
-_START = datetime(2026, 11, 23, 10, 15, 30, 123000, tzinfo=UTC)
+_CREATED_MS = 1_795_429_530_123
 
 
 @dataclass
@@ -221,7 +220,7 @@ class _Client:
         return True
 
     async def _add(self) -> None:
-        task = Task(str(ObjectId()), self.user, self._text(), _START, False)
+        task = Task(str(ObjectId()), self.user, self._text(), _CREATED_MS, False)
         known = self.tasks[task.id] = _Known(task, {None})
         outcome = await self._call("add", [task])
         if not self._failed(known, outcome, task.name):

@@ -154,7 +154,7 @@ class MemoryStore:
 
     def _find(self, query: ListQuery) -> list[Task]:
         def key(task: Task) -> Any:
-            return (task.created_on, task.id)
+            return (task.created_ms, task.id)
 
         found = [task for task in self.tasks.values() if task.user_id == query.user_id]
         if query.done is not None:

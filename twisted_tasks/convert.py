@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from twisted_tasks.gen.tasks import ttypes
-from twisted_tasks.model import Position, Task, TaskError, write_cursor
+from twisted_tasks.model import Position, Task, TaskError, to_milliseconds, to_text, write_cursor
 
 
 def to_thrift(task: Task) -> ttypes.Task:
     """Return the struct a client gets; `createdOn` is ISO 8601 in UTC to the millisecond, whatever its value."""
-    return ttypes.Task(task.id, task.user_id, task.name, task.created_on.isoformat(timespec="milliseconds"), task.done)
+    task_id, user_id, name, created_ms, done = task
+    return ttypes.Task(task_id, user_id, name, to_text(created_ms), done)
 
 
 def from_thrift(task: ttypes.Task) -> Task:
@@ -21,7 +22,7 @@ def from_thrift(task: ttypes.Task) -> Task:
     created_on = datetime.fromisoformat(task.createdOn)
     if created_on.tzinfo is None:
         raise ValueError(f"createdOn {task.createdOn!r} has no time zone")
-    return Task(task.id, task.userId, task.name or "", created_on, bool(task.done))
+    return Task(task.id, task.userId, task.name or "", to_milliseconds(created_on), bool(task.done))
 
 
 def list_to_thrift(tasks: Sequence[Task]) -> list[ttypes.Task]:
@@ -34,7 +35,7 @@ def page_to_thrift(tasks: Sequence[Task], limit: int) -> ttypes.TaskPage:
     page = ttypes.TaskPage(tasks=list_to_thrift(tasks[:limit]))
     if len(tasks) > limit:
         last = tasks[limit - 1]
-        page.next = write_cursor(Position(last.created_on, last.id))
+        page.next = write_cursor(Position(last.created_ms, last.id))
     return page
 
 

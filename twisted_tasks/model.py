@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import ClassVar, NamedTuple
 
 USER_ID_MAX = 256
@@ -21,6 +22,9 @@ _ID = re.compile(r"[0-9a-f]{24}", re.IGNORECASE)
 _CURSOR = re.compile(r"(-?[0-9]{1,15})-([0-9a-f]{24})")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_MINUTES = [f"T{hour:02}:{minute:02}" for hour in range(24) for minute in range(60)]
+_SECONDS = [f":{second:02}" for second in range(60)]
+_MILLISECONDS = [f".{millisecond:03}+00:00" for millisecond in range(1000)]
 
 
 class TaskError(Exception):
@@ -78,9 +82,14 @@ class Task(NamedTuple):
     """24 lower-case hexadecimal digits (a MongoDB ObjectId)."""
     user_id: str
     name: str
-    created_on: datetime
-    """Aware, in UTC, whole milliseconds: what MongoDB keeps."""
+    created_ms: int
+    """Milliseconds since 1970-01-01 UTC, within the years 1 to 9999: what every store keeps."""
     done: bool
+
+    @property
+    def created_on(self) -> datetime:
+        """When it was made: aware, in UTC."""
+        return from_milliseconds(self.created_ms)
 
 
 class TaskRef(NamedTuple):
@@ -100,9 +109,9 @@ class TaskChange(NamedTuple):
 
 
 class Position(NamedTuple):
-    """A place in a user's list, which is ordered by (created_on, id), newest first."""
+    """A place in a user's list, which is ordered by (created_ms, id), newest first."""
 
-    created_on: datetime
+    created_ms: int
     id: str
 
 
@@ -193,9 +202,30 @@ def from_milliseconds(milliseconds: int) -> datetime:
     return _EPOCH + milliseconds * _MILLISECOND
 
 
+FIRST_MS = to_milliseconds(datetime.min.replace(tzinfo=UTC))
+LAST_MS = to_milliseconds(datetime.max.replace(tzinfo=UTC))
+
+
+def to_text(milliseconds: int) -> str:
+    """Return the moment that many milliseconds after 1970-01-01 UTC in ISO 8601: `2026-11-23T10:15:30.123+00:00`.
+
+    The same text as datetime's own, put together from ready pieces: every task of every list has one, and a datetime
+    that is made and written costs five times as much.
+    """
+    seconds, milliseconds = divmod(milliseconds, 1000)
+    minutes, seconds = divmod(seconds, 60)
+    day, minutes = divmod(minutes, 24 * 60)
+    return f"{_day(day)}{_MINUTES[minutes]}{_SECONDS[seconds]}{_MILLISECONDS[milliseconds]}"
+
+
+@lru_cache(maxsize=4096)
+def _day(number: int) -> str:
+    return (_EPOCH + timedelta(days=number)).date().isoformat()
+
+
 def write_cursor(position: Position) -> str:
     """Return the text by which a client asks for the page after this place."""
-    return f"{to_milliseconds(position.created_on)}-{position.id}"
+    return f"{position.created_ms}-{position.id}"
 
 
 def read_cursor(cursor: str) -> Position:
@@ -203,7 +233,7 @@ def read_cursor(cursor: str) -> Position:
     match = _CURSOR.fullmatch(cursor)
     if match is None:
         raise InvalidArgument("cursor is not one that page answered")
-    try:
-        return Position(from_milliseconds(int(match[1])), match[2])
-    except OverflowError:
-        raise InvalidArgument("cursor is not one that page answered") from None
+    milliseconds = int(match[1])
+    if not FIRST_MS <= milliseconds <= LAST_MS:
+        raise InvalidArgument("cursor is not one that page answered")
+    return Position(milliseconds, match[2])

@@ -14,7 +14,7 @@ from twisted.internet.threads import deferToThread
 
 from tests.load import Load
 from tests.mongod import Mongod, ReplicaSet
-from twisted_tasks.model import ListQuery, Task, TaskChange, TaskRef
+from twisted_tasks.model import ListQuery, Task, TaskChange, TaskRef, to_milliseconds
 from twisted_tasks.ops.clock import MonotonicClock
 from twisted_tasks.storage.mongo import MongoOptions, MongoStore
 
@@ -31,7 +31,7 @@ def soon(seconds: float = 30) -> float:
 
 
 def new_task(user: str = "somebody", name: str = "tea") -> Task:
-    return Task(str(ObjectId()), user, name, MORNING, False)
+    return Task(str(ObjectId()), user, name, to_milliseconds(MORNING), False)
 
 
 def ref(task: Task) -> TaskRef:

@@ -22,12 +22,12 @@ from twisted.internet.threads import blockingCallFromThread, deferToThread
 
 from tests.history import Recorder
 from tests.stores import REAL_STORES
-from twisted_tasks.model import ListQuery, StoreUnavailable, Task, TaskChange, TaskRef
+from twisted_tasks.model import ListQuery, StoreUnavailable, Task, TaskChange, TaskRef, to_milliseconds
 from twisted_tasks.ops.clock import MonotonicClock
 from twisted_tasks.storage.batching import BatchingStore, BatchLimits
 from twisted_tasks.storage.interface import ITaskStore
 
-MOMENT = datetime(2026, 11, 23, 10, 15, 30, tzinfo=UTC)
+MOMENT = to_milliseconds(datetime(2026, 11, 23, 10, 15, 30, tzinfo=UTC))
 CLOCK = MonotonicClock(reactor)
 # More in a heavier run: TASKS_EXAMPLES=2000.
 EXAMPLES = int(os.environ.get("TASKS_EXAMPLES", "200"))

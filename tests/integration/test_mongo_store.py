@@ -16,7 +16,18 @@ from twisted.logger import LogEvent, globalLogPublisher
 
 from tests.integration.mongo_helpers import CLOCK, MORNING, blocking, kept, new_database, new_task, opened, ref, soon
 from tests.mongod import Mongod, ReplicaSet, eventually
-from twisted_tasks.model import ListQuery, Position, StoreUnavailable, Task, TaskChange, TaskNotFound, TaskRef
+from twisted_tasks.model import (
+    FIRST_MS,
+    LAST_MS,
+    ListQuery,
+    Position,
+    StoreUnavailable,
+    Task,
+    TaskChange,
+    TaskNotFound,
+    TaskRef,
+    to_milliseconds,
+)
 from twisted_tasks.storage import mongo_documents as documents
 from twisted_tasks.storage.interface import StoreMisconfigured
 from twisted_tasks.storage.mongo import MongoOptions, MongoStore
@@ -40,7 +51,7 @@ def logged() -> Iterator[list[LogEvent]]:
 async def test_the_documents(shared_mongod: Mongod) -> None:
     """What is kept are the tutorial's documents, field for field."""
     database = new_database()
-    task = Task(str(ObjectId()), "me", "tea", MORNING, False)
+    task = Task(str(ObjectId()), "me", "tea", to_milliseconds(MORNING), False)
     async with opened(shared_mongod.uri, database=database) as store:
         await store.add([task], soon())
     expected = {"_id": ObjectId(task.id), "userId": "me", "name": "tea", "createdOn": MORNING.replace(tzinfo=None)}
@@ -63,9 +74,9 @@ async def test_documents_of_the_tutorial(shared_mongod: Mongod) -> None:
         ((*tasks,),) = await store.find([ListQuery("me")], soon())
         assert [task.name for task in tasks] == ["2", "0", "1", "3"]
         assert [task.done for task in tasks] == [False] * 4
-        assert tasks[0].created_on == documents.LAST_DATE
+        assert tasks[0].created_ms == LAST_MS
         assert tasks[1].created_on == MORNING
-        assert tasks[3].created_on == documents.FIRST_DATE
+        assert tasks[3].created_ms == FIRST_MS
         paged: list[Task] = []
         after = None
         while True:
@@ -73,7 +84,7 @@ async def test_documents_of_the_tutorial(shared_mongod: Mongod) -> None:
             if not page:
                 break
             paged += page
-            after = Position(page[0].created_on, page[0].id)
+            after = Position(page[0].created_ms, page[0].id)
         assert paged == tasks
         (changed,) = await store.update([TaskChange(tasks[3].id, "me", None, True)], soon())
         assert changed == tasks[3]._replace(done=True)
@@ -107,7 +118,7 @@ async def test_dates_as_they_sort(shared_mongod: Mongod) -> None:
         client[database]["tasks"].insert_many([{"_id": ObjectId(), "userId": "me"} for _ in range(5)])
     async with opened(shared_mongod.uri, database=database) as store:
         (first,) = await store.find([ListQuery("me", 3)], soon())
-        place = Position(first[-1].created_on, first[-1].id)
+        place = Position(first[-1].created_ms, first[-1].id)
         (second,) = await store.find([ListQuery("me", 3, place)], soon())
         assert len(first) == 3
         assert len(second) == 2
@@ -133,7 +144,7 @@ async def test_the_index(servers: str, request: pytest.FixtureRequest) -> None:
     database = new_database()
     async with opened(server.uri, database=database) as store:
         await store.add([new_task("me")], soon())
-        place = Position(MORNING, "0" * 24)
+        place = Position(to_milliseconds(MORNING), "0" * 24)
 
         commands = [
             documents.find_users(["me"]),

@@ -6,7 +6,6 @@ import os
 import sqlite3
 import threading
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,7 @@ def in_seconds(seconds: float) -> float:
 
 
 def new_task() -> Task:
-    return Task(str(ObjectId()), "me", "tea", datetime(2026, 1, 1, tzinfo=UTC), False)
+    return Task(str(ObjectId()), "me", "tea", 1_767_225_600_000, False)
 
 
 @pytest_twisted.async_yield_fixture

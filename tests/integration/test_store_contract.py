@@ -14,7 +14,16 @@ from twisted.internet import reactor
 from zope.interface.verify import verifyObject
 
 from tests.stores import SCANNED_STORES, STORES
-from twisted_tasks.model import ListQuery, Position, StoreUnavailable, Task, TaskChange, TaskNotFound, TaskRef
+from twisted_tasks.model import (
+    ListQuery,
+    Position,
+    StoreUnavailable,
+    Task,
+    TaskChange,
+    TaskNotFound,
+    TaskRef,
+    to_milliseconds,
+)
 from twisted_tasks.ops.clock import MonotonicClock
 from twisted_tasks.storage.interface import ITaskScan, ITaskStore
 
@@ -31,7 +40,7 @@ def soon() -> float:
 
 
 def new_task(user: str, name: str = "tea", minutes: int = 0, done: bool = False) -> Task:
-    return Task(str(ObjectId()), user, name, MORNING + timedelta(minutes=minutes), done)
+    return Task(str(ObjectId()), user, name, to_milliseconds(MORNING) + minutes * 60_000, done)
 
 
 def ref(task: Task, user: str | None = None) -> TaskRef:
@@ -86,7 +95,7 @@ async def test_add_and_get(store: ITaskStore, user: str, name: str) -> None:
 )
 async def test_any_date(store: ITaskStore, user: str, moment: datetime) -> None:
     """Every date that Python knows is kept."""
-    task = new_task(user)._replace(created_on=moment)
+    task = new_task(user)._replace(created_ms=to_milliseconds(moment))
     await store.add([task], soon())
     assert await store.get([ref(task)], soon()) == [task]
 
@@ -97,7 +106,7 @@ async def test_add_again(store: ITaskStore, user: str) -> None:
     task = new_task(user)
     await store.add([task], soon())
     (changed,) = await store.update([TaskChange(task.id, user, "coffee", True)], soon())
-    again = task._replace(name="water", created_on=MORNING + timedelta(days=1))
+    again = task._replace(name="water", created_ms=to_milliseconds(MORNING + timedelta(days=1)))
     assert await store.add([again], soon()) == [changed]
     assert await store.find([ListQuery(user)], soon()) == [[changed]]
 
@@ -215,7 +224,7 @@ async def test_newest_first(store: ITaskStore, user: str) -> None:
     """A list is newest first, ties by id with the greater one first, and holds one user's tasks only."""
     tasks = [new_task(user, str(number), number // 3) for number in range(12)]
     await store.add([*tasks[6:], *tasks[:6], new_task(user + "2")], soon())
-    expected = sorted(tasks, key=lambda task: (task.created_on, task.id), reverse=True)
+    expected = sorted(tasks, key=lambda task: (task.created_ms, task.id), reverse=True)
     assert await store.find([ListQuery(user)], soon()) == [expected]
 
 
@@ -236,7 +245,7 @@ async def test_pages(store: ITaskStore, user: str, done: bool | None) -> None:
     await store.add(tasks, soon())
     wanted = sorted(
         (task for task in tasks if done is None or task.done == done),
-        key=lambda task: (task.created_on, task.id),
+        key=lambda task: (task.created_ms, task.id),
         reverse=True,
     )
     read: list[Task] = []
@@ -247,9 +256,9 @@ async def test_pages(store: ITaskStore, user: str, done: bool | None) -> None:
         read += page
         if len(page) < 2:
             break
-        after = Position(page[-1].created_on, page[-1].id)
+        after = Position(page[-1].created_ms, page[-1].id)
     assert read == wanted
-    (rest,) = await store.find([ListQuery(user, None, Position(wanted[0].created_on, wanted[0].id), done)], soon())
+    (rest,) = await store.find([ListQuery(user, None, Position(wanted[0].created_ms, wanted[0].id), done)], soon())
     assert rest == wanted[1:]
 
 
@@ -258,7 +267,7 @@ async def test_pages_beside_lists(store: ITaskStore, user: str) -> None:
     """Lists and pages may share a batch."""
     tasks = [new_task(user, minutes=-number) for number in range(4)]
     await store.add(tasks, soon())
-    queries = [ListQuery(user, 1), ListQuery(user), ListQuery(user, 2, Position(tasks[0].created_on, tasks[0].id))]
+    queries = [ListQuery(user, 1), ListQuery(user), ListQuery(user, 2, Position(tasks[0].created_ms, tasks[0].id))]
     assert await store.find(queries, soon()) == [tasks[:1], tasks, tasks[1:3]]
 
 
@@ -268,7 +277,7 @@ async def test_pages_of_several_users(store: ITaskStore, user: str) -> None:
     users = [f"{user}/{number}" for number in range(4)]
     lists = [[new_task(one, minutes=-minute, done=minute % 2 == 0) for minute in range(6)] for one in users[:3]]
     await store.add([task for tasks in lists for task in tasks], soon())
-    places = [Position(tasks[2].created_on, tasks[2].id) for tasks in lists]
+    places = [Position(tasks[2].created_ms, tasks[2].id) for tasks in lists]
     queries = [
         *(ListQuery(one, limit) for one in users for limit in (1, 3, 1001)),
         *(ListQuery(one, 2, place) for one, place in zip(users, places, strict=False)),
@@ -315,7 +324,7 @@ async def test_scan(store: Any, user: str) -> None:
     # The highest ids there are, since a store may be shared with other tests.
     ids = [f"f{number:023x}" for number in range(2**92 - 7, 2**92)]
     just_below = "f" * 23 + "8"
-    tasks = [Task(task_id, f"{user} {number % 3}", "tea", MORNING, False) for number, task_id in enumerate(ids)]
+    tasks = [new_task(f"{user} {number % 3}")._replace(id=task_id) for number, task_id in enumerate(ids)]
     assert await store.add(tasks[::-1], soon()) == tasks[::-1]
     try:
         assert await store.scan(just_below, 3, soon()) == tasks[:3]

@@ -24,12 +24,13 @@ from twisted_tasks.model import (
     TaskError,
     TaskNotFound,
     TaskRef,
+    to_milliseconds,
 )
 from twisted_tasks.storage.batching import BatchingStore, BatchLimits
 from twisted_tasks.storage.batching_queue import PATIENCE
 from twisted_tasks.storage.interface import ITaskStore, StoreMisconfigured
 
-MOMENT = datetime(2026, 11, 23, 10, 15, 30, tzinfo=UTC)
+MOMENT = to_milliseconds(datetime(2026, 11, 23, 10, 15, 30, tzinfo=UTC))
 
 
 def new_task(name: str = "tea", user: str = "me") -> Task:

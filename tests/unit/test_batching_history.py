@@ -17,12 +17,12 @@ from twisted.internet.task import Clock
 
 from tests.history import NOT_FOUND, Operation, Recorder, linearisable
 from tests.memory_store import Asked, MemoryStore
-from twisted_tasks.model import ListQuery, StoreUnavailable, Task, TaskChange, TaskRef
+from twisted_tasks.model import ListQuery, StoreUnavailable, Task, TaskChange, TaskRef, to_milliseconds
 from twisted_tasks.storage.batching import BatchingStore, BatchLimits
 
 IDS = [f"{number:024x}" for number in range(3)]
 USERS = ["me", "you"]
-MOMENT = datetime(2026, 11, 23, 10, 15, 30, tzinfo=UTC)
+MOMENT = to_milliseconds(datetime(2026, 11, 23, 10, 15, 30, tzinfo=UTC))
 # More in a heavier run: TASKS_EXAMPLES=5000.
 EXAMPLES = int(os.environ.get("TASKS_EXAMPLES", "200"))
 LIMITS = BatchLimits(max_items=4, max_bytes=40, max_in_flight=2, max_open=12)

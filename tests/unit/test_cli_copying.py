@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from hypothesis import given, settings
@@ -13,14 +13,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_tasks.cli import copying
 from twisted_tasks.cli.copying import Result, Walk
-from twisted_tasks.model import StoreUnavailable, Task
+from twisted_tasks.model import StoreUnavailable, Task, to_milliseconds
 from twisted_tasks.storage.memory import MemoryStore
 
-MORNING = datetime(2026, 11, 23, 10, 15, 30, 123000, tzinfo=UTC)
+MORNING = to_milliseconds(datetime(2026, 11, 23, 10, 15, 30, 123000, tzinfo=UTC))
 
 
 def task(number: int, name: str = "tea") -> Task:
-    return Task(f"{number:024x}", f"user {number % 3}", name, MORNING + timedelta(minutes=number), number % 2 == 0)
+    return Task(f"{number:024x}", f"user {number % 3}", name, MORNING + number * 60_000, number % 2 == 0)
 
 
 def store(numbers: Any, name: str = "tea") -> MemoryStore:

@@ -6,7 +6,7 @@ import contextlib
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from twisted_tasks import model
@@ -78,8 +78,20 @@ def test_the_key_makes_the_id() -> None:
 @given(st.datetimes(timezones=st.just(UTC)), st.text("0123456789abcdef", min_size=24, max_size=24))
 def test_cursors_come_back(moment: datetime, task_id: str) -> None:
     """Every place in a list can be written as a cursor and read again."""
+    place = Position(model.to_milliseconds(moment), task_id)
+    assert model.read_cursor(model.write_cursor(place)) == place
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+@example(datetime.min.replace(tzinfo=UTC))
+@example(datetime.max.replace(tzinfo=UTC))
+@example(datetime(1969, 12, 31, 23, 59, 59, 999000, tzinfo=UTC))
+def test_moments_as_text(moment: datetime) -> None:
+    """A moment is written as datetime itself writes it, and a task gives it back as one."""
     moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-    assert model.read_cursor(model.write_cursor(Position(moment, task_id))) == Position(moment, task_id)
+    milliseconds = model.to_milliseconds(moment)
+    assert model.to_text(milliseconds) == moment.isoformat(timespec="milliseconds")
+    assert model.Task("", "", "", milliseconds, False).created_on == moment
 
 
 @pytest.mark.parametrize(
@@ -92,6 +104,8 @@ def test_cursors_come_back(moment: datetime, task_id: str) -> None:
         "x-" + "0" * 24,
         "0-" + "g" * 24,
         "9" * 15 + "-" + "0" * 24,
+        f"{model.LAST_MS + 1}-" + "0" * 24,
+        f"{model.FIRST_MS - 1}-" + "0" * 24,
         "1-" + "0" * 24 + "\n",
     ],
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ from twisted_tasks.storage.mongo_operations import Operations
 from twisted_tasks.storage.mongo_options import MongoOptions
 from twisted_tasks.storage.mongo_uri import read_options
 
-TASKS = [Task(str(ObjectId()), "me", "tea", datetime(2026, 11, 23, tzinfo=UTC), False) for _ in range(2)]
+TASKS = [Task(str(ObjectId()), "me", "tea", 1_795_392_000_000, False) for _ in range(2)]
 CHANGES = [TaskChange(task.id, "me", "milk", None) for task in TASKS]
 REFS = [TaskRef(task.id, "me") for task in TASKS]
 TIMEOUT = 2.0

@@ -13,7 +13,7 @@ from bson.datetime_ms import DatetimeMS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twisted_tasks.model import ListQuery, Task
+from twisted_tasks.model import FIRST_MS, LAST_MS, ListQuery, Task, to_milliseconds
 from twisted_tasks.storage import mongo_documents as documents
 from twisted_tasks.storage.mongo_reply import CommandFailed, NotConfirmed, TimedOut, check
 
@@ -30,8 +30,7 @@ def stored(document: dict[str, Any]) -> dict[str, Any]:
 @given(st.datetimes(timezones=st.just(UTC)), st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
 def test_there_and_back(moment: datetime, name: str) -> None:
     """A task comes back as it was, whatever its date."""
-    moment -= timedelta(microseconds=moment.microsecond % 1000)
-    task = Task(str(ID), "me", name, moment, True)
+    task = Task(str(ID), "me", name, to_milliseconds(moment), True)
     assert documents.to_task(stored(documents.to_document(task))) == task
 
 
@@ -44,16 +43,16 @@ def test_there_and_back(moment: datetime, name: str) -> None:
         ({"createdOn": MORNING, "name": 7}, {"name": "7"}),
         ({"createdOn": MORNING, "more": "than we know"}, {}),
         ({"createdOn": MORNING + timedelta(microseconds=456)}, {}),
-        ({}, {"created_on": documents.FIRST_DATE}),
-        ({"createdOn": "yesterday"}, {"created_on": documents.FIRST_DATE}),
-        ({"createdOn": DatetimeMS(2**62)}, {"created_on": documents.LAST_DATE}),
-        ({"createdOn": DatetimeMS(-(2**62))}, {"created_on": documents.FIRST_DATE}),
+        ({}, {"created_ms": FIRST_MS}),
+        ({"createdOn": "yesterday"}, {"created_ms": FIRST_MS}),
+        ({"createdOn": DatetimeMS(2**62)}, {"created_ms": LAST_MS}),
+        ({"createdOn": DatetimeMS(-(2**62))}, {"created_ms": FIRST_MS}),
     ],
 )
 def test_documents_of_others(fields: dict[str, Any], expected: dict[str, Any]) -> None:
     """What the tutorial's service wrote is read, and what anybody wrote does no harm."""
     task = documents.to_task(stored({"_id": ID, "userId": "me", **fields}))
-    assert task == Task(str(ID), "me", "", MORNING, False)._replace(**expected)
+    assert task == Task(str(ID), "me", "", to_milliseconds(MORNING), False)._replace(**expected)
 
 
 def test_documents_that_are_no_tasks() -> None:

@@ -99,6 +99,6 @@ class MemoryStore:
             for task in self.tasks.values()
             if task.user_id == query.user_id
             and query.done in (None, task.done)
-            and (query.after is None or (task.created_on, task.id) < query.after)
+            and (query.after is None or (task.created_ms, task.id) < query.after)
         ]
-        return sorted(found, key=lambda task: (task.created_on, task.id), reverse=True)[: query.limit]
+        return sorted(found, key=lambda task: (task.created_ms, task.id), reverse=True)[: query.limit]

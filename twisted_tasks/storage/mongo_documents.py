@@ -9,13 +9,12 @@ absent date is the first there is, which is where MongoDB sorts it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from bson import ObjectId
 from bson.datetime_ms import DatetimeMS
 
-from twisted_tasks.model import ListQuery, Position, Task, TaskChange, TaskRef, from_milliseconds
+from twisted_tasks.model import FIRST_MS, LAST_MS, ListQuery, Position, Task, TaskChange, TaskRef
 
 COLLECTION = "tasks"
 INDEX = {"userId": 1, "createdOn": -1, "_id": -1}
@@ -24,9 +23,6 @@ BATCH_SIZE = 1000
 """Tasks in one reply. Fewer mean more replies, and more would keep a connection's others waiting for longer."""
 MOST_ITEMS = 500
 """Items in one command: with names of 4,096 characters of four bytes, well within the 16 MiB of one document."""
-
-FIRST_DATE = datetime.min.replace(tzinfo=UTC)
-LAST_DATE = datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=UTC)
 
 _NEWEST_FIRST = {"createdOn": -1, "_id": -1}
 
@@ -37,7 +33,7 @@ def to_document(task: Task) -> dict[str, Any]:
         "_id": ObjectId(task.id),
         "userId": task.user_id,
         "name": task.name,
-        "createdOn": task.created_on,
+        "createdOn": DatetimeMS(task.created_ms),
         "done": task.done,
     }
 
@@ -49,7 +45,7 @@ def to_task(document: Mapping[str, Any]) -> Task:
         str(document["_id"]),
         document["userId"],
         name if type(name) is str else "" if name is None else str(name),
-        _moment(document.get("createdOn")),
+        _milliseconds(document.get("createdOn")),
         document.get("done") == 1,  # True, or the 1 of a client that has no booleans
     )
 
@@ -242,22 +238,20 @@ def _settings(change: TaskChange) -> dict[str, Any]:
 def _after(place: Position) -> dict[str, Any]:
     """Return what a document after a place has; absent dates sort after all others."""
     smaller_id = {"_id": {"$lt": ObjectId(place.id)}}
-    if place.created_on == FIRST_DATE:
-        return {"$or": [{"createdOn": place.created_on, **smaller_id}, {"createdOn": None, **smaller_id}]}
+    moment = DatetimeMS(place.created_ms)
+    if place.created_ms == FIRST_MS:
+        return {"$or": [{"createdOn": moment, **smaller_id}, {"createdOn": None, **smaller_id}]}
     return {
         "$or": [
-            {"createdOn": {"$lt": place.created_on}},
-            {"createdOn": place.created_on, **smaller_id},
+            {"createdOn": {"$lt": moment}},
+            {"createdOn": moment, **smaller_id},
             {"createdOn": None},
         ]
     }
 
 
-def _moment(value: object) -> datetime:
+def _milliseconds(value: object) -> int:
     if type(value) is not DatetimeMS:
-        return FIRST_DATE
+        return FIRST_MS
     milliseconds = int(value)
-    try:
-        return from_milliseconds(milliseconds)
-    except OverflowError:
-        return FIRST_DATE if milliseconds < 0 else LAST_DATE
+    return milliseconds if FIRST_MS <= milliseconds <= LAST_MS else FIRST_MS if milliseconds < 0 else LAST_MS

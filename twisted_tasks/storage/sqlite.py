@@ -27,8 +27,6 @@ from twisted_tasks.model import (
     TaskChange,
     TaskNotFound,
     TaskRef,
-    from_milliseconds,
-    to_milliseconds,
 )
 from twisted_tasks.storage.interface import IStoreCheck, ITaskScan, ITaskStore, Outcome, StoreMisconfigured
 from twisted_tasks.storage.sqlite_schema import ANY_TASK, NO_CHANGE, inspect, prepare
@@ -63,7 +61,7 @@ _Step: TypeAlias = Callable[[_Cursor, Sequence[_Item]], list[_Result]]
 
 
 def _task(row: tuple[str, str, str, int, int]) -> Task:
-    return Task(row[0], row[1], row[2], from_milliseconds(row[3]), bool(row[4]))
+    return Task(row[0], row[1], row[2], row[3], bool(row[4]))
 
 
 def _rows(count: int, width: int) -> str:
@@ -80,7 +78,7 @@ def _get(cursor: _Cursor, refs: Sequence[TaskRef]) -> list[Outcome[Task]]:
 def _add(cursor: _Cursor, tasks: Sequence[Task]) -> list[Outcome[Task]]:
     parameters: list[Any] = []
     for task in tasks:
-        parameters += (task.id, task.user_id, task.name, to_milliseconds(task.created_on), task.done)
+        parameters += (task.id, task.user_id, task.name, task.created_ms, task.done)
     rows = _rows(len(tasks), 5)
     cursor.execute(f"INSERT INTO tasks ({_COLUMNS}) VALUES {rows} ON CONFLICT (id) DO NOTHING", parameters)
     if cursor.rowcount == len(tasks):
@@ -129,7 +127,7 @@ def _find_one(cursor: _Cursor, query: ListQuery) -> list[Task]:
         parameters.append(query.done)
     if query.after is not None:
         sql += " AND (created_on, id) < (?, ?)"
-        parameters += [to_milliseconds(query.after.created_on), query.after.id]
+        parameters += [query.after.created_ms, query.after.id]
     sql += " ORDER BY created_on DESC, id DESC"
     if query.limit is not None:
         sql += " LIMIT ?"
