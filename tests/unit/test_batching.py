@@ -212,6 +212,36 @@ def test_bytes_of_a_batch_are_bounded() -> None:
     assert desk.sent() == [["first"], [small, small], [small], [large], [wide], [small], [wide]]
 
 
+def test_a_batch_that_is_full_by_its_bytes_does_not_wait() -> None:
+    """As one that is full by its items: the next is sent beside the one that is on its way."""
+    desk = Desk(max_bytes=100, max_in_flight=2)
+    for name in ("first", "s" * 40, "t" * 40):
+        desk.add(name)
+    assert desk.sent() == [["first"]]
+    desk.add("u" * 40)
+    assert desk.sent() == [["first"], ["s" * 40, "t" * 40]]
+
+
+def test_tasks_of_a_batch_are_bounded() -> None:
+    """A batch of lists is to bring `max_tasks`, going by what lists brought lately; pages count by their limit."""
+    desk = Desk(max_tasks=60)
+    users = [f"user {number}" for number in range(4)]
+    for user in users:
+        for _ in range(30):
+            task = new_task(user=user)
+            desk.inner.tasks[task.id] = task
+    for _ in range(100):  # an idle service learns as well
+        desk.call("find", ListQuery("user 0"))
+        desk.answer_all()
+    before = len(desk.inner.asked)
+    lists = [ListQuery(user) for user in users]
+    pages = [ListQuery(user, 10) for user in users]
+    results = [desk.call("find", query) for query in [lists[0], *lists, *pages, *pages[:2]]]
+    desk.answer_all()
+    assert desk.sent()[before:] == [lists[:1], lists[:2], lists[2:], pages]
+    assert [len(result[0]) for result in results] == [30] * 5 + [10] * 6
+
+
 def test_several_items_of_one_call(desk: Desk) -> None:
     """A call of several items has one outcome for each, in order, though they left in different batches."""
     desk = Desk(max_items=2)

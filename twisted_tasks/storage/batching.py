@@ -32,6 +32,9 @@ from twisted_tasks.storage.interface import ITaskStore, Outcome
 
 __all__ = ["BatchLimits", "BatchingStore"]
 
+_LEARNING = 1 / 8
+"""How much the lists of one batch count in what is expected of the next."""
+
 
 class ReadQueue(Queue):
     """The calls of an operation that changes nothing. Those of one batch that ask the same are asked once."""
@@ -45,6 +48,27 @@ class ReadQueue(Queue):
             return [outcomes[places[item]] for item in items]
 
         return super()._ask(list(places), deadline).addCallback(spread)
+
+
+class ListQueue(ReadQueue):
+    """The calls for lists. The size of one is how many tasks it is expected to bring, going by those before it."""
+
+    def __init__(self, operation: Operation, ping: Ping, clock: IReactorTime, limits: BatchLimits) -> None:
+        super().__init__(operation, ping, clock, limits, self._expected, limits.max_tasks)
+        self._usual = 1.0
+
+    def _expected(self, query: ListQuery) -> int:
+        usual = round(self._usual)
+        return usual if query.limit is None else min(usual, query.limit)
+
+    def _ask(self, items: Sequence[Any], deadline: float) -> Deferred[list[Any]]:
+        return super()._ask(items, deadline).addCallback(self._learn)
+
+    def _learn(self, outcomes: list[Outcome[list[Task]]]) -> list[Outcome[list[Task]]]:
+        lengths = [len(outcome) for outcome in outcomes if isinstance(outcome, list)]
+        if lengths:
+            self._usual += _LEARNING * (sum(lengths) / len(lengths) - self._usual)
+        return outcomes
 
 
 Lines: TypeAlias = dict[str, "deque[tuple[WriteQueue, Call]] | None"]
@@ -66,7 +90,7 @@ class WriteQueue(Queue):
         size: Callable[[Any], int],
         lines: Lines,
     ) -> None:
-        super().__init__(operation, ping, clock, limits, size)
+        super().__init__(operation, ping, clock, limits, size, limits.max_bytes)
         self._lines = lines
 
     def _claim(self, item: Any) -> bool:
@@ -110,7 +134,7 @@ def _size_of_change(change: TaskChange) -> int:
     return _length(change.name or "") + _length(change.user_id)
 
 
-def _size_of_question(item: TaskRef | ListQuery) -> int:
+def _size_of_ref(item: TaskRef) -> int:
     return _length(item.user_id)
 
 
@@ -132,9 +156,9 @@ class BatchingStore:
         self._store = store
         self._adds = WriteQueue(store.add, store.ping, clock, limits, _size_of_task, lines)
         self._updates = WriteQueue(store.update, store.ping, clock, limits, _size_of_change, lines)
-        self._removes = WriteQueue(store.remove, store.ping, clock, limits, _size_of_question, lines)
-        self._gets = ReadQueue(store.get, store.ping, clock, limits, _size_of_question)
-        self._finds = ReadQueue(store.find, store.ping, clock, limits, _size_of_question)
+        self._removes = WriteQueue(store.remove, store.ping, clock, limits, _size_of_ref, lines)
+        self._gets = ReadQueue(store.get, store.ping, clock, limits, _size_of_ref, limits.max_bytes)
+        self._finds = ListQueue(store.find, store.ping, clock, limits)
         self.queues: Mapping[str, Queue] = {
             "add": self._adds,
             "update": self._updates,

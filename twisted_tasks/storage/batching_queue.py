@@ -48,6 +48,9 @@ class BatchLimits:
     """Items of one batch. An insert costs MongoDB 180 us alone and 8 us among 64: little is left to gain."""
     max_bytes: int = 1 << 20
     """Bytes of text in one batch of writes, guessed rather too high. An item that is larger travels alone."""
+    max_tasks: int = 800
+    """Tasks that the lists of one batch are expected to bring. Many more are thousands of objects at a time, which
+    cost more than a batch saves, and nobody gets his list before the last of them is made."""
     max_in_flight: int = 8
     """Batches on their way. Mostly there is one: another leaves beside it when it is full, which is how the number
     of items bounds nothing where the way is long, or when the last one has taken longer than PATIENCE."""
@@ -58,10 +61,11 @@ class BatchLimits:
 class Call:
     """One item, and whom to tell what became of it."""
 
-    __slots__ = ("answer", "arrived", "deadline", "item", "number")
+    __slots__ = ("answer", "arrived", "deadline", "item", "number", "size")
 
-    def __init__(self, item: Any, deadline: float, number: int, arrived: float) -> None:
+    def __init__(self, item: Any, size: int, deadline: float, number: int, arrived: float) -> None:
         self.item = item
+        self.size = size
         self.deadline = deadline
         self.number = number
         """In order of arrival."""
@@ -79,21 +83,30 @@ class Queue:
     @param operation: does what is asked, in batches.
     @param ping: finds out by a deadline whether the store works, as in ITaskStore.
     @param clock: what deadlines are told on.
-    @param size: gives the bytes an item adds to its batch.
+    @param size: gives what an item adds to the size of its batch.
+    @param max_size: of a batch. An item that is larger travels alone.
     """
 
     _log = Logger()
 
     def __init__(
-        self, operation: Operation, ping: Ping, clock: IReactorTime, limits: BatchLimits, size: Callable[[Any], int]
+        self,
+        operation: Operation,
+        ping: Ping,
+        clock: IReactorTime,
+        limits: BatchLimits,
+        size: Callable[[Any], int],
+        max_size: int,
     ) -> None:
         self._operation = operation
         self._ping = ping
         self._clock = clock
         self._limits = limits
         self._size = size
+        self._max_size = max_size
         self._numbers = count()
         self._ready: deque[Call] = deque()  # may leave, in order of arrival
+        self._ready_size = 0  # the sum of their sizes
         self._open: dict[Call, None] = {}  # not answered: ready, or in line, or on their way
         self._in_flight = 0  # batches
         self._last_left = -inf
@@ -122,7 +135,7 @@ class Queue:
             self._last_left = self._clock.seconds()
             return self._ask(items, deadline).addBoth(self._back_alone, item)
         answer = self._enqueue(item, deadline)
-        if len(self._ready) >= self._limits.max_items:
+        if self._full():
             self._pump()
         return answer
 
@@ -173,13 +186,14 @@ class Queue:
         return DeferredList(answers, consumeErrors=True).addCallback(_join)
 
     def _enqueue(self, item: Any, deadline: float) -> Deferred[list[Any]]:
-        call = Call(item, deadline, next(self._numbers), self._clock.seconds())
+        call = Call(item, self._size(item), deadline, next(self._numbers), self._clock.seconds())
         self._open[call] = None
         if deadline < self._earliest:
             self._earliest = deadline
         self._look_by(deadline)
         if self._claim(item):
             self._ready.append(call)
+            self._ready_size += call.size
             self._look_by(self._last_left + PATIENCE)
         else:
             self._stand_in_line(call)
@@ -221,6 +235,7 @@ class Queue:
         """Take out of the queue what was answered before it left, so that it holds no memory and no other change."""
         dropped = [call for call in self._ready if call.answer is None]
         self._ready = deque(call for call in self._ready if call.answer is not None)
+        self._ready_size = sum(call.size for call in self._ready)
         for call in dropped:
             self._release(call.item)
 
@@ -236,6 +251,7 @@ class Queue:
     def _make_ready(self, call: Call) -> None:
         """Let a call leave that stood in line, before those that arrived after it."""
         insort(self._ready, call, key=_arrival)
+        self._ready_size += call.size
 
     def _pump(self) -> None:
         """Send what may leave now."""
@@ -262,7 +278,11 @@ class Queue:
             return bool(self._ready)
         if self._in_flight >= self._limits.max_in_flight:
             return False
-        return len(self._ready) >= self._limits.max_items or self._clock.seconds() >= self._last_left + PATIENCE
+        return self._full() or self._clock.seconds() >= self._last_left + PATIENCE
+
+    def _full(self) -> bool:
+        """Return whether those that are ready fill a batch."""
+        return len(self._ready) >= self._limits.max_items or self._ready_size >= self._max_size
 
     def _take(self) -> tuple[list[Call], float]:
         """Return the next batch, and its deadline.
@@ -275,10 +295,11 @@ class Queue:
         deadline, size = -inf, 0
         while self._ready and len(batch) < self._limits.max_items:
             call = self._ready[0]
-            size += self._size(call.item)
-            if batch and size > self._limits.max_bytes:
+            size += call.size
+            if batch and size > self._max_size:
                 break
             self._ready.popleft()
+            self._ready_size -= call.size
             if call.deadline <= now:
                 self._answer(call, Failure(DeadlineExceeded()))
             if call.answer is None:

@@ -27,7 +27,12 @@ def make_store(settings: Settings, reactor: Any, clock: IReactorTime, wrap: Wrap
     if batches.max_items == 1:
         return store
     # What the handler admits at once is all that can wait here.
-    limits = BatchLimits(batches.max_items, batches.max_bytes, batches.in_flight, settings.max_in_flight)
+    limits = BatchLimits(
+        max_items=batches.max_items,
+        max_bytes=batches.max_bytes,
+        max_in_flight=batches.in_flight,
+        max_open=settings.max_in_flight,
+    )
     return BatchingStore(store, clock, limits)
 
 
