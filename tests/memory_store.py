@@ -28,9 +28,13 @@ class Asked:
     @ivar kind: the operation's name.
     @ivar done: how many items have taken effect; the rest have not.
     @ivar ended: whether it has been answered, one way or another.
+    @ivar parts: for all that has taken effect, what gives the outcomes.
+    @param do: lets some items take effect, and returns what gives their outcomes, which may wait for them.
     """
 
-    def __init__(self, kind: str, items: Sequence[Any], deadline: float, step: Callable[[Any], Any]) -> None:
+    def __init__(
+        self, kind: str, items: Sequence[Any], deadline: float, do: Callable[[Sequence[Any]], Callable[[], list[Any]]]
+    ) -> None:
         self.kind = kind
         self.items = list(items)
         self.deadline = deadline
@@ -38,23 +42,29 @@ class Asked:
         self.ended = False
         self.timer: IDelayedCall | None = None
         self.result: Deferred[list[Any]] = Deferred()
-        self._outcomes: list[Any] = []
-        self._step = step
+        self.parts: list[Callable[[], list[Any]]] = []
+        self._do = do
 
     def apply(self, count: int | None = None) -> None:
         """Let that many more items take effect, or all of them. The answer is still out."""
         end = len(self.items) if count is None else min(len(self.items), self.done + count)
-        for item in self.items[self.done : end]:
-            self._outcomes.append(self._step(item))
+        if end > self.done:
+            self.parts.append(self._do(self.items[self.done : end]))
         self.done = end
+
+    def outcomes(self) -> list[Any]:
+        """Return the outcomes of what has taken effect."""
+        return [outcome for part in self.parts for outcome in part()]
 
     def answer(self) -> None:
         """Apply what is left, and answer."""
         self.apply()
-        self._end(lambda: self.result.callback(self._outcomes))
+        outcomes = self.outcomes()
+        self._end(lambda: self.result.callback(outcomes))
 
     def fail(self, error: Exception) -> None:
         """Fail as a whole. What has taken effect stays."""
+        self.outcomes()  # what is told afterwards is that it has ended
         self._end(lambda: self.result.errback(error))
 
     def _end(self, fire: Callable[[], None]) -> None:
@@ -120,7 +130,12 @@ class MemoryStore:
         remaining = deadline - self._clock.seconds()
         if remaining <= 0:
             return fail(DeadlineExceeded())
-        asked = Asked(kind, items, deadline, step)
+
+        def do(some: Sequence[Any]) -> Callable[[], list[Any]]:
+            outcomes = [step(item) for item in some]
+            return lambda: outcomes
+
+        asked = Asked(kind, items, deadline, do)
         if self.hold:
             asked.timer = self._clock.callLater(remaining, asked.fail, DeadlineExceeded())
             self.asked.append(asked)
