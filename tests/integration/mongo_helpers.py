@@ -21,7 +21,7 @@ from twisted_tasks.storage.mongo import MongoOptions, MongoStore
 CLOCK = MonotonicClock(reactor)
 MORNING = datetime(2026, 11, 23, 10, 15, 30, 123000, tzinfo=UTC)
 WRITES = ("insert", "update", "delete", "findAndModify")
-COMMANDS = (*WRITES, "find")
+COMMANDS = (*WRITES, "find", "aggregate")
 """The commands the store's operations are made of."""
 
 

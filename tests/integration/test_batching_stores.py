@@ -1,132 +1,176 @@
 """Random concurrent calls in batches over each real store, which is made to fail: the histories must be linearisable.
 
-What the batching store does by itself is in tests/unit/test_batching_history.py, where every step is the test's.
+Hypothesis plays the callers, and stands between the batching store and the real one. A batch is held there until
+Hypothesis sends it on, or a part of it; several are in the store at the same time. What the store answered is held once
+more, until Hypothesis hands it over, or something worse: the reply is lost, the deadline passes. The store itself can
+be made to refuse a batch.
+
+Deadlines are on a clock of the test's, so that they pass when Hypothesis says so. The real store is given time enough.
+What the calls are, and the same over a store in memory: `tests.batching_machine`, tests/unit/test_batching_history.py.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
-from typing import Any
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, closing, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import pytest
 import pytest_twisted
-from bson import ObjectId
-from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import precondition, rule
+from pymongo import MongoClient
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.task import deferLater
-from twisted.internet.threads import blockingCallFromThread, deferToThread
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.task import Clock
+from twisted.internet.threads import deferToThread
 
-from tests.history import Recorder
+from tests.batching_machine import IDS, USERS, FailingMachine, LateMachine, Machine, play
+from tests.integration.mongo_helpers import CLOCK, COMMANDS, WRITES, soon
+from tests.memory_store import Asked
 from tests.stores import REAL_STORES
-from twisted_tasks.model import ListQuery, StoreUnavailable, Task, TaskChange, TaskRef, to_milliseconds
-from twisted_tasks.ops.clock import MonotonicClock
-from twisted_tasks.storage.batching import BatchingStore, BatchLimits
+from twisted_tasks.model import DeadlineExceeded, StoreUnavailable, Task, TaskError, TaskNotFound, TaskRef
 from twisted_tasks.storage.interface import ITaskStore
+from twisted_tasks.storage.sqlite import SqliteStore
 
-MOMENT = to_milliseconds(datetime(2026, 11, 23, 10, 15, 30, tzinfo=UTC))
-CLOCK = MonotonicClock(reactor)
-# More in a heavier run: TASKS_EXAMPLES=2000.
-EXAMPLES = int(os.environ.get("TASKS_EXAMPLES", "200"))
-
-WORKS = "works"
-FAULTS: dict[str, tuple[bool, Exception]] = {
-    "unavailable before": (False, StoreUnavailable()),
-    "unavailable after": (True, StoreUnavailable()),
-    "a bug before": (False, RuntimeError("bug")),
-    "a bug after": (True, RuntimeError("bug")),
-}
+Fault: TypeAlias = Callable[[], AbstractContextManager[None]]
+"""What makes a store fail, for a `with` block."""
 
 
-class FaultyStore:
-    """A store some of whose operations fail as a whole, before or after they took effect.
+def ask(store: ITaskStore, kind: str, items: Sequence[Any]) -> Callable[[], list[Any]]:
+    """Ask a store, in the reactor's thread. Return what waits for its outcomes, in the thread of Hypothesis."""
+    answer: Future[list[Any]] = Future()
 
-    @param faults: for each operation, a name out of FAULTS, or WORKS; at the end all work.
+    def check(outcomes: list[Any]) -> list[Any]:
+        # A store that fails unasked would leave a history of which nothing can be said.
+        assert not [bad for bad in outcomes if isinstance(bad, TaskError) and not isinstance(bad, TaskNotFound)]
+        return outcomes
+
+    def start() -> None:
+        if kind == "ping":
+            asked = store.ping(soon()).addCallback(lambda outcome: [outcome])
+        else:
+            asked = maybeDeferred(getattr(store, kind), items, soon()).addCallback(check)
+        asked.addCallbacks(answer.set_result, lambda failure: answer.set_exception(failure.value))
+
+    reactor.callFromThread(start)
+    return answer.result
+
+
+class HeldStore:
+    """A real store, all batches for which are held until the test lets them through.
+
+    A batch that is answered has nothing under way in the real store: a write that went on there after it was said to
+    have failed, and was sent again, could take effect twice.
+
+    @ivar asked: every operation it was asked, in order.
+    @ivar faults: how the real store can be made to fail.
     """
 
-    def __init__(self, store: ITaskStore, faults: Iterator[str]) -> None:
+    def __init__(self, store: ITaskStore, faults: Sequence[Fault], clock: Clock) -> None:
+        self.asked: list[Asked] = []
+        self.faults = faults
         self._store = store
-        self._faults = faults
+        self._clock = clock
 
-    def __getattr__(self, operation: str) -> Callable[..., Deferred[Any]]:
-        async def ask(items: Any, deadline: float) -> Any:
-            happens, error = FAULTS.get(next(self._faults, WORKS), (True, None))
-            outcomes = await getattr(self._store, operation)(items, deadline) if happens else None
-            if error is not None:
-                await deferLater(reactor, 0)
-                raise error
-            return outcomes
+    @property
+    def under_way(self) -> list[Asked]:
+        return [asked for asked in self.asked if not asked.ended]
 
-        return lambda items, deadline: Deferred.fromCoroutine(ask(items, deadline))
+    def __getattr__(self, kind: str) -> Callable[[Sequence[Any], float], Deferred[Any]]:
+        return partial(self._ask, kind)
+
+    def ping(self, deadline: float) -> Deferred[Any]:
+        return self._ask("ping", [None], deadline)
+
+    def _ask(self, kind: str, items: Sequence[Any], deadline: float) -> Deferred[Any]:
+        asked = Asked(kind, items, deadline, partial(ask, self._store, kind))
+        asked.timer = self._clock.callLater(deadline - self._clock.seconds(), asked.fail, DeadlineExceeded())
+        self.asked.append(asked)
+        return asked.result
+
+    def settle(self) -> None:
+        """Wait until nothing is under way in the real store."""
+        for asked in self.asked:
+            asked.outcomes()
+
+    def close(self) -> Deferred[None]:
+        """Leave nothing behind in the real store, which goes on to the next example."""
+        try:
+            self.settle()
+        finally:
+            self._clear()
+        return succeed(None)
+
+    def _clear(self) -> None:
+        refs = [TaskRef(task_id, user) for task_id in IDS for user in USERS]
+        found = ask(self._store, "get", refs)()
+        left = [ref for ref, outcome in zip(refs, found, strict=True) if isinstance(outcome, Task)]
+        if left:
+            ask(self._store, "remove", left)()
+
+
+class RefusingMachine(FailingMachine):
+    """Besides, the real store itself refuses a batch, or what is left of it."""
+
+    @precondition(lambda self: self.inner.under_way)
+    @rule(data=st.data())
+    def refuse(self, data: st.DataObject) -> None:
+        asked = data.draw(st.sampled_from(self.several()))
+        fault = data.draw(st.sampled_from(self.inner.faults))
+        self.inner.settle()  # so that the fault meets no other batch
+        with fault():
+            try:
+                asked.answer()
+            except StoreUnavailable as error:
+                asked.parts.clear()
+                asked.fail(error)
+
+
+# What the real stores can be made to fail by.
+
+
+@contextmanager
+def without_table(path: Path) -> Iterator[None]:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("ALTER TABLE tasks RENAME TO away")
+        try:
+            yield
+        finally:
+            connection.execute("ALTER TABLE away RENAME TO tasks")
+
+
+@contextmanager
+def failing(client: MongoClient[Any], commands: Sequence[str], **data: Any) -> Iterator[None]:
+    client.admin.command("configureFailPoint", "failCommand", mode="alwaysOn", data={"failCommands": commands, **data})
+    try:
+        yield
+    finally:
+        client.admin.command("configureFailPoint", "failCommand", mode="off")
 
 
 @pytest_twisted.async_yield_fixture(params=REAL_STORES)
-async def store(request: pytest.FixtureRequest) -> Any:
+async def make_store(request: pytest.FixtureRequest) -> Any:
+    """What makes a held store, over a real one that is open."""
     store = request.param(request, CLOCK)
     await store.open()
-    yield store
+    if isinstance(store, SqliteStore):
+        yield partial(HeldStore, store, [partial(without_table, request.getfixturevalue("tmp_path") / "tasks.sqlite3")])
+    else:
+        with MongoClient[Any](store.state().primary, directConnection=True) as client:
+            before = partial(failing, client, COMMANDS, errorCode=14031)  # which sending again does not mend
+            after = partial(failing, client, WRITES, writeConcernError={"code": 64, "errmsg": "not confirmed"})
+            yield partial(HeldStore, store, [before, after])
     await store.close()
 
 
-TASKS = range(5)
-tasks = st.sampled_from(TASKS)
-users = st.sampled_from(["me", "me", "me", "you"])
-names = st.sampled_from(["", "a", "é" * 8])
-flags = st.none() | st.booleans()
-# What is asked, and of which task; the ids are new for every example.
-calls = st.one_of(
-    st.tuples(st.just("add"), tasks, users, names, st.just(None)),
-    st.tuples(st.just("update"), tasks, users, st.none() | names, flags),
-    st.tuples(st.just("update"), tasks, users, names, st.just(None)),
-    st.tuples(st.just("get"), tasks, users, st.just(None), st.just(None)),
-    st.tuples(st.just("remove"), tasks, users, st.just(None), st.just(None)),
-    st.tuples(st.just("find"), tasks, users, st.just(None), flags),
-)
-of_each = st.sampled_from(["get", "remove", "update"]).map(lambda kind: [(kind, n, "me", "a", None) for n in TASKS])
-bursts = st.lists(of_each | st.lists(calls, min_size=1, max_size=12), min_size=1, max_size=5)
-faults = st.lists(st.sampled_from([WORKS, WORKS, WORKS, *FAULTS]), max_size=20)
-
-
-def item_of(call: tuple[str, int, str, str | None, bool | None], ids: list[str], example: str) -> Any:
-    kind, number, user, name, done = call
-    task_id, user = ids[number], f"{user} {example}"
-    if kind == "add":
-        return Task(task_id, user, name or "", MOMENT, False)
-    if kind == "update":
-        return TaskChange(task_id, user, name, done)
-    return ListQuery(user, done=done) if kind == "find" else TaskRef(task_id, user)
-
-
-async def run(store: ITaskStore, bursts: Any, faults: list[str], in_flight: int) -> None:
-    ids = [str(ObjectId()) for _ in TASKS]
-    example = str(ObjectId())
-    recorder = Recorder(store, ids)
-    for number in TASKS:
-        await recorder.call("add", item_of(("add", number, "me", "", None), ids, example), CLOCK.seconds() + 30)
-    faulty: Any = FaultyStore(store, iter(faults))
-    recorder.store = BatchingStore(faulty, CLOCK, BatchLimits(max_items=4, max_in_flight=in_flight))
-    answers: list[Deferred[Any]] = []
-    for burst in bursts:
-        for call in burst:
-            answers.append(recorder.call(call[0], item_of(call, ids, example), CLOCK.seconds() + 30))
-        # The next burst meets what this one has left on its way.
-        await DeferredList(answers[:1], fireOnOneCallback=True)
-        answers = [answer for answer in answers if not answer.called]
-    await DeferredList(answers)
-    recorder.check()
-
-
+@pytest.mark.parametrize("machine", [RefusingMachine, LateMachine])
 @pytest_twisted.ensureDeferred
-async def test_linearisable_per_task(store: ITaskStore) -> None:
-    """Each task's calls answer as if they had happened one after another, failures of whole batches included."""
-
-    @settings(max_examples=EXAMPLES, deadline=None)
-    @given(bursts=bursts, faults=faults, in_flight=st.integers(1, 2))
-    def histories(bursts: Any, faults: list[str], in_flight: int) -> None:
-        blockingCallFromThread(reactor, lambda: Deferred.fromCoroutine(run(store, bursts, faults, in_flight)))
-
-    # Hypothesis waits for each example, and the reactor must not: so it has a thread.
-    await deferToThread(histories)
+async def test_linearisable_per_task(machine: type[Machine], make_store: Any) -> None:
+    """Whatever comes between, each task's calls answer as if they had happened one after another."""
+    # Hypothesis waits for each step, and the reactor must not: so it has a thread.
+    await deferToThread(play, machine, make_store, 100)
