@@ -142,6 +142,34 @@ def test_a_full_batch_does_not_wait() -> None:
     assert [result[0].name for result in results] == list("abcdefgh")
 
 
+def test_half_of_the_open_reads_leave_beside_the_others() -> None:
+    """Reads travel in two batches in turns; changes go together, and a third batch of reads does not leave."""
+    desk = Desk(max_in_flight=8)
+    tasks = [new_task(str(number)) for number in range(30)]
+
+    def read(count: int) -> None:
+        for _ in range(count):
+            desk.call("get", TaskRef(tasks.pop().id, "me"))
+
+    read(1)
+    read(3)
+    assert [len(asked.items) for asked in desk.inner.asked] == [1]
+    read(1)  # that makes four, and more than half of all that are open
+    read(9)
+    assert [len(asked.items) for asked in desk.inner.asked] == [1, 4]
+    desk.inner.under_way[0].answer()  # nine of thirteen are ready
+    assert [len(asked.items) for asked in desk.inner.asked] == [1, 4, 9]
+    read(3)
+    desk.inner.under_way[0].answer()  # three of twelve
+    assert [len(asked.items) for asked in desk.inner.asked] == [1, 4, 9]
+    read(6)  # nine of eighteen, the last one
+    assert [len(asked.items) for asked in desk.inner.asked] == [1, 4, 9, 9]
+    before = len(desk.inner.asked)
+    for name in "abcdefghij":
+        desk.add(name)
+    assert desk.sent()[before:] == [["a"]]
+
+
 def test_nothing_waits_behind_a_batch_that_is_stuck() -> None:
     """When a batch takes longer than usual the next one leaves beside it, up to `max_in_flight`."""
     desk = Desk(max_in_flight=3)

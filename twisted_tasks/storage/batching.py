@@ -5,7 +5,7 @@
 
 Each kind of operation has its queue. When nothing of a kind is on its way a call leaves as it comes, so an idle service
 adds no delay; otherwise it waits, and leaves in the next batch, in order of arrival. That is when the one before it has
-come back; or earlier, when the next one is full or the one before it seems stuck.
+come back; or earlier, when the next one is full, or of reads half of all there are, or the one before it seems stuck.
 
 What callers can rely on, besides what ITaskStore says:
 
@@ -35,9 +35,20 @@ __all__ = ["BatchLimits", "BatchingStore"]
 _LEARNING = 1 / 8
 """How much the lists of one batch count in what is expected of the next."""
 
+_WORTH_IT = 4
+"""Reads that make a batch beside another one worth what it costs."""
+
 
 class ReadQueue(Queue):
-    """The calls of an operation that changes nothing. Those of one batch that ask the same are asked once."""
+    """The calls of an operation that changes nothing. Those of one batch that ask the same are asked once.
+
+    A second batch may be on its way when it has half of the open calls: the store finds one half while this process
+    turns the other into answers, which is most of the work. With all in one batch each would wait for the other.
+    """
+
+    def _full(self) -> bool:
+        half = self._in_flight < 2 and _WORTH_IT <= len(self._ready) >= self.open / 2
+        return half or super()._full()
 
     def _ask(self, items: Sequence[Any], deadline: float) -> Deferred[list[Any]]:
         if len(set(items)) == len(items):

@@ -52,8 +52,8 @@ class BatchLimits:
     """Tasks that the lists of one batch are expected to bring. Many more are thousands of objects at a time, which
     cost more than a batch saves, and nobody gets his list before the last of them is made."""
     max_in_flight: int = 8
-    """Batches on their way. Mostly there is one: another leaves beside it when it is full, which is how the number
-    of items bounds nothing where the way is long, or when the last one has taken longer than PATIENCE."""
+    """Batches on their way. Mostly there is one, of reads two: another leaves beside it when it is full, which is how
+    the number of items bounds nothing where the way is long, or when the last one has taken longer than PATIENCE."""
     max_open: int = 4096
     """Calls that are waiting or on their way; one more is Overloaded."""
 
