@@ -18,10 +18,10 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.logger import LogLevel, capturedLogs
 
-from twisted_tasks.model import DeadlineExceeded, ListQuery, StoreUnavailable, Task
+from twisted_tasks.model import DeadlineExceeded, ListQuery, StoreUnavailable, Task, TaskRef
 from twisted_tasks.ops.clock import MonotonicClock
 from twisted_tasks.storage.interface import StoreMisconfigured
-from twisted_tasks.storage.sqlite import SqliteStore
+from twisted_tasks.storage.sqlite import SqliteStore, _add
 from twisted_tasks.storage.sqlite_schema import prepare
 
 CLOCK = MonotonicClock(reactor)
@@ -160,6 +160,44 @@ async def test_another_process_writes(tmp_path: Path, store: SqliteStore) -> Non
     other.execute("ROLLBACK")
     assert await added == [task]
     other.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_task_that_goes_while_it_is_added(tmp_path: Path, store: SqliteStore) -> None:
+    """A task that was in the way of an add, and is removed by another process before it is looked up, is added."""
+    task = new_task()
+    await store.add([task], in_seconds(30))
+
+    class Cursor(sqlite3.Cursor):
+        raced = False
+
+        def execute(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
+            super().execute(sql, parameters)
+            if sql.startswith("INSERT") and not self.raced:
+                self.raced = True
+                with sqlite3.connect(tmp_path / "tasks.sqlite3") as other:
+                    other.execute("DELETE FROM tasks")
+            return self
+
+    connection = sqlite3.connect(tmp_path / "tasks.sqlite3", isolation_level=None)
+    again = [new_task(), task._replace(name="again")]
+    assert _add(Cursor(connection), again) == again
+    connection.commit()
+    connection.close()
+    assert await store.get([TaskRef(one.id, "me") for one in again], in_seconds(30)) == again
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_add_that_fails_leaves_nothing(tmp_path: Path, store: SqliteStore) -> None:
+    """A batch is written whole or not at all."""
+    with sqlite3.connect(tmp_path / "tasks.sqlite3") as other:
+        other.execute(
+            "CREATE TRIGGER no_coffee BEFORE INSERT ON tasks WHEN NEW.name = 'coffee' BEGIN"
+            " SELECT RAISE(ABORT, 'no coffee'); END"
+        )
+    with pytest.raises(StoreUnavailable):
+        await store.add([new_task(), new_task()._replace(name="coffee")], in_seconds(30))
+    assert await store.find([ListQuery("me")], in_seconds(30)) == [[]]
 
 
 @pytest_twisted.ensureDeferred

@@ -40,15 +40,37 @@ keeps a short read from waiting behind a long one."""
 
 _COLUMNS = "id, user_id, name, created_on, done"
 
+_BEGIN_WRITING = "BEGIN IMMEDIATE"
+
+# For each statement sqlite3 lets go of Python's lock, and then waits for the reactor to do so. With one for all adds,
+# or updates, of a batch a quarter more of them are done; without BEGIN and COMMIT, which one statement does not need,
+# and without a PRAGMA before it, again a seventh more.
 _AT_ONCE = 500
-"""Items in one statement. For each statement sqlite3 lets go of Python's lock, and then waits for the reactor to do so:
-with one for all adds, or updates, of a batch, a quarter more of them are done. SQLite takes 32,766 parameters, and an
-item has up to five."""
+"""Items in one statement, of those that take several. SQLite takes 32,766 parameters, and an item has up to five."""
+
+
+class _Connection(sqlite3.Connection):
+    """A connection that knows how long it waits for a lock."""
+
+    patience: int | None = None
+    """Milliseconds, once it was told."""
+
+    def wait_for_locks(self, milliseconds: int) -> None:
+        """Wait for a lock that another process holds so long, or up to an eighth shorter.
+
+        Nearly all calls have the same time, less what they have waited: rounded, it has to be set but once. Rounded
+        down, so that callers and the log are told of the lock, and not of a deadline that passed.
+        """
+        patience = milliseconds - milliseconds % (1 << max(0, milliseconds.bit_length() - 4))
+        if patience != self.patience:
+            self.execute(f"PRAGMA busy_timeout = {patience}")
+            self.patience = patience
 
 
 class _Cursor(Protocol):
     """What the functions below need of a DB-API cursor, or of the transaction adbapi wraps around one."""
 
+    connection: _Connection
     rowcount: int
 
     def execute(self, sql: str, parameters: Sequence[Any] = ...) -> Any: ...
@@ -79,10 +101,14 @@ def _add(cursor: _Cursor, tasks: Sequence[Task]) -> list[Outcome[Task]]:
     parameters: list[Any] = []
     for task in tasks:
         parameters += (task.id, task.user_id, task.name, task.created_ms, task.done)
-    rows = _rows(len(tasks), 5)
-    cursor.execute(f"INSERT INTO tasks ({_COLUMNS}) VALUES {rows} ON CONFLICT (id) DO NOTHING", parameters)
+    insert = f"INSERT INTO tasks ({_COLUMNS}) VALUES {_rows(len(tasks), 5)} ON CONFLICT (id) DO NOTHING"
+    cursor.execute(insert, parameters)
     if cursor.rowcount == len(tasks):
         return list(tasks)
+    if not cursor.connection.in_transaction:
+        # What was there has to be there still when it is looked up, or else it is added now.
+        cursor.execute(_BEGIN_WRITING)
+        cursor.execute(insert, parameters)
     return _get(cursor, [TaskRef(task.id, task.user_id) for task in tasks])
 
 
@@ -202,7 +228,7 @@ class SqliteStore:
             cursor.execute(ANY_TASK)
             return list(items)
 
-        return self._write(look, [None], deadline).addCallback(lambda _: None)
+        return self._write(look, [None], deadline, 0).addCallback(lambda _: None)
 
     def add(self, tasks: Sequence[Task], deadline: float) -> Deferred[list[Outcome[Task]]]:
         """See ITaskStore."""
@@ -218,11 +244,11 @@ class SqliteStore:
 
     def remove(self, refs: Sequence[TaskRef], deadline: float) -> Deferred[list[Outcome[None]]]:
         """See ITaskStore."""
-        return self._write(_remove, refs, deadline)
+        return self._write(_remove, refs, deadline, 1)
 
     def find(self, queries: Sequence[ListQuery], deadline: float) -> Deferred[list[Outcome[list[Task]]]]:
         """See ITaskStore."""
-        return self._read(_find, queries, deadline)
+        return self._read(_find, queries, deadline, 1)
 
     def scan(self, after_id: str | None, limit: int, deadline: float) -> Deferred[list[Task]]:
         """See ITaskScan."""
@@ -235,6 +261,7 @@ class SqliteStore:
         return adbapi.ConnectionPool(
             "sqlite3",
             self._path,
+            factory=_Connection,
             isolation_level=None,
             # adbapi closes connections from the reactor's thread.
             check_same_thread=False,
@@ -245,11 +272,15 @@ class SqliteStore:
             cp_reactor=self._reactor,
         )
 
-    def _write(self, step: _Step[_Item, _Result], items: Sequence[_Item], deadline: float) -> Deferred[list[_Result]]:
-        return self._run(self._writer, "BEGIN IMMEDIATE", step, items, deadline)
+    def _write(
+        self, step: _Step[_Item, _Result], items: Sequence[_Item], deadline: float, at_once: int = _AT_ONCE
+    ) -> Deferred[list[_Result]]:
+        return self._run(self._writer, _BEGIN_WRITING, step, items, deadline, at_once)
 
-    def _read(self, step: _Step[_Item, _Result], items: Sequence[_Item], deadline: float) -> Deferred[list[_Result]]:
-        return self._run(self._reader, "BEGIN", step, items, deadline)
+    def _read(
+        self, step: _Step[_Item, _Result], items: Sequence[_Item], deadline: float, at_once: int = _AT_ONCE
+    ) -> Deferred[list[_Result]]:
+        return self._run(self._reader, "BEGIN", step, items, deadline, at_once)
 
     def _run(
         self,
@@ -258,8 +289,12 @@ class SqliteStore:
         step: _Step[_Item, _Result],
         items: Sequence[_Item],
         deadline: float,
+        at_once: int,
     ) -> Deferred[list[_Result]]:
-        """Run `step` on the items in one transaction; adbapi commits it, or rolls it back when anything raises."""
+        """Run `step` on the items in one transaction; adbapi commits it, or rolls it back when anything raises.
+
+        @param at_once: how many items `step` does in one statement, which is a transaction by itself.
+        """
         remaining = deadline - self._clock.seconds()
         if pool is None:
             return fail(StoreUnavailable())
@@ -270,9 +305,9 @@ class SqliteStore:
             milliseconds = int((deadline - self._clock.seconds()) * 1000)
             if milliseconds <= 0:  # it waited too long for its thread: nobody listens any more
                 raise DeadlineExceeded()
-            # How long to wait for another process that writes.
-            cursor.execute(f"PRAGMA busy_timeout = {milliseconds}")
-            cursor.execute(begin)
+            cursor.connection.wait_for_locks(milliseconds)
+            if len(items) > at_once:
+                cursor.execute(begin)
             results: list[_Result] = []
             for start in range(0, len(items), _AT_ONCE):
                 results += step(cursor, items[start : start + _AT_ONCE])
