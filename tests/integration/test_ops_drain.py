@@ -213,6 +213,26 @@ def test_after_the_drain_delay(tmp_path: Path) -> None:
         daemon.logged(r"serving on for 0.5 s[^$]*stopping: 0 calls in flight[^$]*stopped")
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_the_reactor_has_them(tmp_path: Path, number: int) -> None:
+    """Between the reactor's taking the signals for itself and our taking them back, one is as good as later."""
+    script = f"""
+import os, sys
+from twisted.internet import reactor
+from twisted.scripts.twistd import run
+
+reactor.callWhenRunning(os.kill, os.getpid(), {int(number)})  # before what any service asks for
+sys.argv = ["twistd", "-n", "--pidfile=", "tasks", "--port", "0"]
+run()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0
+    assert f"received {signal.Signals(number).name}" in done.stdout
+    assert "stopping: 0 calls in flight" in done.stdout
+
+
 def test_a_cut_removes_the_pid_file(tmp_path: Path) -> None:
     """A daemon in the background that has to be cut leaves no pid file that would keep the next one from starting."""
     pidfile = tmp_path / "twistd.pid"

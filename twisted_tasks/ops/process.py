@@ -76,18 +76,19 @@ class Signals(Service):
         self._actions = actions
 
     def privilegedStartService(self) -> None:
-        """Take the signals over, before anybody can know that there is somebody to send them to."""
+        """Let the signals wait, before anybody can know that there is somebody to send them to."""
         super().privilegedStartService()
-        self._install()
+        signal.pthread_sigmask(signal.SIG_BLOCK, self._actions)
 
     def startService(self) -> None:
-        """See to it that they are taken over again when the reactor, on running, has taken some back."""
+        """See to it that they are taken over once the reactor, on running, has taken some for itself."""
         super().startService()
         self._reactor.callWhenRunning(self._install)
 
     def _install(self) -> None:
         for number in self._actions:
             signal.signal(number, self._came)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, self._actions)
 
     def _came(self, number: int, frame: object) -> None:
         self._reactor.callFromThread(self._act, number)
