@@ -9,12 +9,15 @@ import pytest
 from bson import ObjectId
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 
 from tests.unit.fake_mongo import FakeNetwork, FakeServer
 from twisted_tasks.model import ListQuery, Task, TaskChange, TaskRef
+from twisted_tasks.storage.mongo import _together
 from twisted_tasks.storage.mongo_client import Client
 from twisted_tasks.storage.mongo_operations import Operations
 from twisted_tasks.storage.mongo_options import MongoOptions
+from twisted_tasks.storage.mongo_reply import NotConnected
 from twisted_tasks.storage.mongo_uri import read_options
 
 TASKS = [Task(str(ObjectId()), "me", "tea", 1_795_392_000_000, False) for _ in range(2)]
@@ -125,3 +128,16 @@ def test_repetitions(name: str) -> None:
     assert left[-1] < left[0]
     following = world.run(WRITES[name])[0]
     assert (str(following["lsid"]), following["txnNumber"]) != number
+
+
+def test_parts_of_a_batch_that_fail() -> None:
+    """A bug in one part is not hidden by the database's trouble in another, which came first."""
+
+    async def fails(error: Exception) -> list[Any]:
+        raise error
+
+    parts = [fails(NotConnected("no primary")), fails(ZeroDivisionError())]
+    result = Deferred.fromCoroutine(_together(2, [[0], [1]], parts))
+    failures: list[Failure] = []
+    result.addErrback(failures.append)
+    assert failures[0].type is ZeroDivisionError

@@ -208,14 +208,18 @@ class MongoStore:
 async def _together(
     size: int, parts: Sequence[Sequence[int]], running: Sequence[Coroutine[Any, Any, list[Outcome[_T]]]]
 ) -> list[Outcome[_T]]:
-    """Wait for all parts of a batch and return their outcomes in the batch's order; raise what one of them raised."""
+    """Wait for all parts of a batch and return their outcomes in the batch's order.
+
+    Raises what one of them raised: a bug rather than the database's troubles, which are alike.
+    """
     results: list[tuple[bool, Any]] = await DeferredList(
         [Deferred.fromCoroutine(part) for part in running], consumeErrors=True
     )
+    failures = [result for worked, result in results if not worked]
+    for failure in sorted(failures, key=lambda failure: failure.check(MongoError) is not None):
+        failure.raiseException()
     outcomes: list[Any] = [None] * size
-    for part, (worked, result) in zip(parts, results, strict=True):
-        if not worked:
-            result.raiseException()
+    for part, (_, result) in zip(parts, results, strict=True):
         for place, outcome in zip(part, result, strict=True):
             outcomes[place] = outcome
     return outcomes
