@@ -164,7 +164,10 @@ async def test_another_process_writes(tmp_path: Path, store: SqliteStore) -> Non
 
 @pytest_twisted.ensureDeferred
 async def test_a_task_that_goes_while_it_is_added(tmp_path: Path, store: SqliteStore) -> None:
-    """A task that was in the way of an add, and is removed by another process before it is looked up, is added."""
+    """A task that was in the way of an add, and is removed by another process before it is looked up, is added.
+
+    Nobody sees, and removes, the others of its batch before that: they would be added a second time.
+    """
     task = new_task()
     await store.add([task], in_seconds(30))
 
@@ -172,12 +175,13 @@ async def test_a_task_that_goes_while_it_is_added(tmp_path: Path, store: SqliteS
         raced = False
 
         def execute(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
-            super().execute(sql, parameters)
-            if sql.startswith("INSERT") and not self.raced:
-                self.raced = True
-                with sqlite3.connect(tmp_path / "tasks.sqlite3") as other:
-                    other.execute("DELETE FROM tasks")
-            return self
+            try:
+                return super().execute(sql, parameters)
+            finally:
+                if sql.startswith("INSERT") and not self.raced:
+                    self.raced = True
+                    with sqlite3.connect(tmp_path / "tasks.sqlite3") as other:
+                        assert other.execute("DELETE FROM tasks RETURNING id").fetchall() == [(task.id,)]
 
     connection = sqlite3.connect(tmp_path / "tasks.sqlite3", isolation_level=None)
     again = [new_task(), task._replace(name="again")]
@@ -198,6 +202,22 @@ async def test_an_add_that_fails_leaves_nothing(tmp_path: Path, store: SqliteSto
     with pytest.raises(StoreUnavailable):
         await store.add([new_task(), new_task()._replace(name="coffee")], in_seconds(30))
     assert await store.find([ListQuery("me")], in_seconds(30)) == [[]]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_removal_that_fails_removes_nothing(tmp_path: Path, store: SqliteStore) -> None:
+    """Of a batch of removals, too, all take effect or none."""
+    tasks = [new_task(), new_task()._replace(name="coffee")]
+    await store.add(tasks, in_seconds(30))
+    with sqlite3.connect(tmp_path / "tasks.sqlite3") as other:
+        other.execute(
+            "CREATE TRIGGER coffee_stays BEFORE DELETE ON tasks WHEN OLD.name = 'coffee' BEGIN"
+            " SELECT RAISE(ABORT, 'coffee stays'); END"
+        )
+    refs = [TaskRef(task.id, "me") for task in tasks]
+    with pytest.raises(StoreUnavailable):
+        await store.remove(refs, in_seconds(30))
+    assert await store.get(refs, in_seconds(30)) == tasks
 
 
 @pytest_twisted.ensureDeferred
