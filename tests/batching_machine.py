@@ -41,6 +41,7 @@ users = st.sampled_from([*USERS[:1] * 5, USERS[1]])
 ids = st.sampled_from(IDS)
 names = st.sampled_from(["", "a", "é" * 8])
 flags = st.none() | st.booleans()
+limits = st.sampled_from([None, len(IDS)])  # all there is, as a list and as a page: what is missing would be no news
 timeouts = st.sampled_from([0.5, 10.0, 10.0])
 errors = st.sampled_from([StoreUnavailable, partial(RuntimeError, "bug")] * 2 + [DeadlineExceeded])
 refs = st.builds(TaskRef, ids, users)
@@ -49,7 +50,7 @@ calls = st.one_of(
     st.tuples(st.just("update"), st.builds(TaskChange, ids, users, st.none() | names, flags)),
     st.tuples(st.just("get"), refs),
     st.tuples(st.just("remove"), refs),
-    st.tuples(st.just("find"), st.builds(ListQuery, users, st.none(), st.none(), flags)),
+    st.tuples(st.just("find"), st.builds(ListQuery, users, limits, st.none(), flags)),
 )
 OWNED = [TaskRef(task_id, USERS[0]) for task_id in IDS]
 bursts = st.one_of(

@@ -258,8 +258,9 @@ def test_tasks_of_a_batch_are_bounded() -> None:
         for _ in range(30):
             task = new_task(user=user)
             desk.inner.tasks[task.id] = task
-    for _ in range(100):  # an idle service learns as well
+    for _ in range(100):  # an idle service learns as well, and of whole lists alone
         desk.call("find", ListQuery("user 0"))
+        desk.call("find", ListQuery("user 0", 1))
         desk.answer_all()
     before = len(desk.inner.asked)
     lists = [ListQuery(user) for user in users]
@@ -268,6 +269,18 @@ def test_tasks_of_a_batch_are_bounded() -> None:
     desk.answer_all()
     assert desk.sent()[before:] == [lists[:1], lists[:2], lists[2:], pages]
     assert [len(result[0]) for result in results] == [30] * 5 + [10] * 6
+
+
+def test_one_very_long_list_teaches_little() -> None:
+    """After one list that is far longer than a batch may bring, short ones still go together."""
+    desk = Desk(max_tasks=80)
+    desk.inner.tasks = {task.id: task for task in [new_task(user="many") for _ in range(5000)]}
+    desk.call("find", ListQuery("many"))
+    desk.answer_all()
+    for number in range(9):
+        desk.call("find", ListQuery(f"user {number}"))
+    desk.answer_all()
+    assert [len(asked.items) for asked in desk.inner.asked] == [1, 1, 7, 1]
 
 
 def test_several_items_of_one_call(desk: Desk) -> None:

@@ -73,10 +73,15 @@ class ListQueue(ReadQueue):
         return usual if query.limit is None else min(usual, query.limit)
 
     def _ask(self, items: Sequence[Any], deadline: float) -> Deferred[list[Any]]:
-        return super()._ask(items, deadline).addCallback(self._learn)
+        return super()._ask(items, deadline).addCallback(self._learn, items)
 
-    def _learn(self, outcomes: list[Outcome[list[Task]]]) -> list[Outcome[list[Task]]]:
-        lengths = [len(outcome) for outcome in outcomes if isinstance(outcome, list)]
+    def _learn(self, outcomes: list[Outcome[list[Task]]], queries: Sequence[ListQuery]) -> list[Outcome[list[Task]]]:
+        # A list that fills a batch teaches no more the longer it is, or one very long one would keep many apart.
+        lengths = [
+            min(len(outcome), self._max_size)
+            for outcome, query in zip(outcomes, queries, strict=False)
+            if query.limit is None and isinstance(outcome, list)
+        ]
         if lengths:
             self._usual += _LEARNING * (sum(lengths) / len(lengths) - self._usual)
         return outcomes

@@ -47,7 +47,7 @@ class BatchLimits:
     max_items: int = 64
     """Items of one batch. An insert costs MongoDB 180 us alone and 8 us among 64: little is left to gain."""
     max_bytes: int = 1 << 20
-    """Bytes of text in one batch of writes, guessed rather too high. An item that is larger travels alone."""
+    """Bytes of text in one batch, but of lists, guessed rather too high. An item that is larger travels alone."""
     max_tasks: int = 800
     """Tasks that the lists of one batch are expected to bring. Many more are thousands of objects at a time, which
     cost more than a batch saves, and nobody gets his list before the last of them is made."""

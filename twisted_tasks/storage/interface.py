@@ -4,7 +4,7 @@ Operations take a list and give one outcome per item, in the same order, because
 at once for little more than the price of one. A single call is a batch of one.
 
 Everything handed to a store is valid by `twisted_tasks.model`: ids are 24 lower-case hexadecimal digits, dates are
-aware, in UTC and whole milliseconds.
+milliseconds since 1970 within the years 1 to 9999.
 """
 
 from __future__ import annotations
