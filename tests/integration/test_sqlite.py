@@ -20,8 +20,9 @@ from twisted.logger import LogLevel, capturedLogs
 
 from twisted_tasks.model import DeadlineExceeded, ListQuery, StoreUnavailable, Task, TaskRef
 from twisted_tasks.ops.clock import MonotonicClock
+from twisted_tasks.storage import sqlite_statements
 from twisted_tasks.storage.interface import StoreMisconfigured
-from twisted_tasks.storage.sqlite import SqliteStore, _add
+from twisted_tasks.storage.sqlite import SqliteStore
 from twisted_tasks.storage.sqlite_schema import prepare
 
 CLOCK = MonotonicClock(reactor)
@@ -185,7 +186,7 @@ async def test_a_task_that_goes_while_it_is_added(tmp_path: Path, store: SqliteS
 
     connection = sqlite3.connect(tmp_path / "tasks.sqlite3", isolation_level=None)
     again = [new_task(), task._replace(name="again")]
-    assert _add(Cursor(connection), again) == again
+    assert sqlite_statements.add(Cursor(connection), again) == again
     connection.commit()
     connection.close()
     assert await store.get([TaskRef(one.id, "me") for one in again], in_seconds(30)) == again
