@@ -48,12 +48,11 @@ class Cursor(Protocol):
     rowcount: int
 
     def execute(self, sql: str, parameters: Sequence[Any] = ...) -> Any: ...
-    def fetchone(self) -> Any: ...
     def fetchall(self) -> list[Any]: ...
 
 
 Step: TypeAlias = Callable[[Cursor, Sequence[_Item]], list[_Result]]
-"""Does something to items, within a transaction, and returns a result for each."""
+"""Does something to items and returns a result for each; within a transaction, unless one statement does it."""
 
 
 def _task(row: tuple[str, str, str, int, int]) -> Task:
@@ -67,11 +66,13 @@ def _rows(count: int, width: int) -> str:
 
 
 def get(cursor: Cursor, refs: Sequence[TaskRef]) -> list[Outcome[Task]]:
+    """See ITaskStore.get."""
     cursor.execute(f"SELECT {_COLUMNS} FROM tasks WHERE id IN {_rows(1, len(refs))}", [ref.id for ref in refs])
     return _of_users({row[0]: _task(row) for row in cursor.fetchall()}, refs)
 
 
 def add(cursor: Cursor, tasks: Sequence[Task]) -> list[Outcome[Task]]:
+    """See ITaskStore.add."""
     parameters: list[Any] = []
     for task in tasks:
         parameters += (task.id, task.user_id, task.name, task.created_ms, task.done)
@@ -89,6 +90,7 @@ def add(cursor: Cursor, tasks: Sequence[Task]) -> list[Outcome[Task]]:
 
 
 def update(cursor: Cursor, changes: Sequence[TaskChange]) -> list[Outcome[Task]]:
+    """See ITaskStore.update."""
     parameters: list[Any] = []
     for change in changes:
         parameters += change
@@ -111,6 +113,7 @@ def _of_users(found: Mapping[str, Task], items: Sequence[TaskRef | TaskChange]) 
 
 
 def remove(cursor: Cursor, refs: Sequence[TaskRef]) -> list[Outcome[None]]:
+    """See ITaskStore.remove."""
     outcomes: list[Outcome[None]] = []
     for ref in refs:
         cursor.execute("DELETE FROM tasks WHERE id = ? AND user_id = ?", ref)
@@ -119,6 +122,7 @@ def remove(cursor: Cursor, refs: Sequence[TaskRef]) -> list[Outcome[None]]:
 
 
 def find(cursor: Cursor, queries: Sequence[ListQuery]) -> list[Outcome[list[Task]]]:
+    """See ITaskStore.find."""
     return [_find_one(cursor, query) for query in queries]
 
 
@@ -139,6 +143,7 @@ def _find_one(cursor: Cursor, query: ListQuery) -> list[Task]:
 
 
 def scan(cursor: Cursor, after_id: str | None, limit: int) -> list[Task]:
+    """See ITaskScan.scan."""
     # Every id is greater than the empty text.
     cursor.execute(f"SELECT {_COLUMNS} FROM tasks WHERE id > ? ORDER BY id LIMIT ?", (after_id or "", limit))
     return [_task(row) for row in cursor.fetchall()]
