@@ -1,0 +1,27 @@
+/** What has been typed and not yet been done, so that a reload does not lose it. Kept for the tab alone. */
+
+import type { Draft } from "./state.ts";
+
+const NEW = "tasks.new";
+const EDITING = "tasks.editing";
+
+export const drafts = {
+  get newTask(): string {
+    return sessionStorage.getItem(NEW) ?? "";
+  },
+  set newTask(text: string) {
+    keep(NEW, text === "" ? null : text);
+  },
+  get editing(): Draft | null {
+    const text = sessionStorage.getItem(EDITING);
+    return text === null ? null : (JSON.parse(text) as Draft);
+  },
+  set editing(draft: Draft | null) {
+    keep(EDITING, draft && JSON.stringify(draft));
+  },
+};
+
+function keep(name: string, text: string | null): void {
+  if (text === null) sessionStorage.removeItem(name);
+  else sessionStorage.setItem(name, text);
+}
