@@ -1,4 +1,4 @@
-"""What tests of every kind share: the real MongoDB servers.
+"""What tests of every kind share: the real MongoDB servers, and the question whether there is a browser.
 
 A server is started when the first test asks for it. Those that no test hurts serve the whole run; the replica set,
 which takes seconds to start, is mended after each test that asks for the right to hurt it. Where mongod cannot run,
@@ -13,12 +13,19 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
-from tests.mongod import Mongod, ReplicaSet, in_ci, running, why_not
+from tests.support import browser
+from tests.support.mongod import Mongod, ReplicaSet, in_ci, running, why_not
+
+# Hypothesis's own limits on the time of an example say how busy the machine is, and not what is wrong with the code.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 _FIXTURES = {"shared_mongod", "shared_replica_set", "mongod", "replica_set"}
 
-_why_not = cache(why_not)
+_REASONS = {"mongod": cache(why_not), "browser": cache(browser.why_not)}
+"""By the mark of a test, why it cannot run here; None when it can."""
 
 
 @pytest.fixture(scope="session")
@@ -64,22 +71,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip a test that needs a mongod, or in CI fail it, when none can run here."""
-    if item.get_closest_marker("mongod") is None or (reason := _why_not()) is None:
-        return
-    if in_ci():
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
+    """Skip a test that needs a mongod or a browser, or in CI fail it, when none can run here."""
+    for mark, why in _REASONS.items():
+        if item.get_closest_marker(mark) is None or (reason := why()) is None:
+            continue
+        if in_ci():
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how many tests met a real mongod, and how many would have."""
+    """Say how many tests met a real mongod, and a real browser, and how many would have."""
 
-    def count(*outcomes: str) -> int:
+    def count(mark: str, *outcomes: str) -> int:
         reports = [report for outcome in outcomes for report in terminalreporter.stats.get(outcome, ())]
-        return len({report.nodeid for report in reports if "mongod" in getattr(report, "keywords", ())})
+        return len({report.nodeid for report in reports if mark in getattr(report, "keywords", ())})
 
-    met, missed = count("passed", "failed"), count("skipped", "error")
-    if met or missed:
-        without = f", {missed} did not" if missed else ""
-        terminalreporter.write_line(f"{met} tests met a real mongod{without}")
+    for mark in _REASONS:
+        met, missed = count(mark, "passed", "failed"), count(mark, "skipped", "error")
+        if met or missed:
+            without = f", {missed} did not" if missed else ""
+            terminalreporter.write_line(f"{met} tests met a real {mark}{without}")

@@ -23,9 +23,9 @@ from zope.interface import implementer
 
 from twisted_tasks.client.service import TasksClient
 from twisted_tasks.gen.tasks import Tasks
-from twisted_tasks.handler import TasksHandler
 from twisted_tasks.model import TaskError
-from twisted_tasks.storage.memory import MemoryStore
+from twisted_tasks.service.handler import TasksHandler
+from twisted_tasks.service.storage.memory import MemoryStore
 from twisted_tasks.wire.server import Limits, ThriftServerFactory
 
 
@@ -40,6 +40,7 @@ class TasksDouble:
     @ivar ready: what `check` says.
     @ivar refuse: while True, nobody can connect.
     @ivar silent: while True, whatever is sent is lost, in both directions, and no connection breaks: a black hole.
+    @ivar mute: while True, what the service answers is lost; calls arrive and are done.
     @ivar connected: how many connections were made so far.
     @ivar factory: the server factory of the service, to be listened with by tests that want a real port.
     """
@@ -50,15 +51,20 @@ class TasksDouble:
         self.ready = True
         self.refuse = False
         self.silent = False
+        self.mute = False
         self.connected = 0
         self._wires: list[_Wire] = []
         time = IReactorTime(self.clock)
-        processor = Tasks.Processor(TasksHandler(self.store, time, self._health))
-        self.factory = ThriftServerFactory(processor, Limits(), time)
+        handler = TasksHandler(self.store, time, self._health)
+        processor = Tasks.Processor(handler)
+        self.factory = ThriftServerFactory(processor, Limits(), time, not_text=handler.not_text)
 
     def client(self, **options: Any) -> TasksClient:
-        """Return a client of this service, started. Options are those of TasksClient."""
-        client = TasksClient(self, self.clock, **options)
+        """Return a client of this service, started. Options are those of TasksClient.
+
+        Its `close` fires by itself when no call is under way; otherwise when these have ended, as the clock goes on.
+        """
+        client = _Client(self, self.clock, **options)
         client.startService()
         return client
 
@@ -87,6 +93,16 @@ class TasksDouble:
         return (True, "the task store works") if self.ready else (False, "the task store does not work")
 
 
+class _Client(TasksClient):
+    """A client that can be closed without the test's help, though its connections end in the clock's next turn."""
+
+    def close(self) -> Deferred[None]:
+        closing = super().close()
+        if isinstance(self._clock, Clock):
+            self._clock.advance(0)
+        return closing
+
+
 class _Wire:
     """Two protocols, each of which gets what the other one writes, as soon as it has written it."""
 
@@ -107,7 +123,8 @@ class _Wire:
 
     def sent(self, end: _End, data: bytes) -> None:
         """Take what one end wrote."""
-        if not (self._over or self._double.silent):
+        lost = self._double.silent or (self._double.mute and end is self._ends[1])
+        if not (self._over or lost):
             end.peer.arrived += data
             self.pump()
 
@@ -165,7 +182,7 @@ class _End:
         self._wire.pump()
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """Take note of nobody: what is written here never piles up."""
+        """Do nothing: what is written here never piles up, so no producer need be paused."""
 
     def unregisterProducer(self) -> None:
         """See registerProducer."""

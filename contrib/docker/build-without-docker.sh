@@ -5,8 +5,9 @@
 #   contrib/docker/build-without-docker.sh [further arguments of "buildah build" ...]
 #
 # Needs root, and buildah and debootstrap (apt-get install --no-install-recommends buildah debootstrap).
-# It fetches from Debian and PyPI. Where pip has to be told how to reach PyPI, hand in the files that say so:
-#   --volume /etc/pip.conf:/etc/pip.conf:ro
+# It fetches from Debian, PyPI and npm's registry. Where pip or npm has to be told how to reach them, hand in the files
+# that say so:
+#   --volume /etc/pip.conf:/etc/pip.conf:ro --volume "$HOME/.npmrc:/root/.npmrc:ro"
 #
 # SUITE: the Debian release of the base; bookworm, which has Python 3.11. Made once, kept as localhost/tasks-base:SUITE.
 set -euo pipefail

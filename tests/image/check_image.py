@@ -13,13 +13,14 @@ import re
 import shlex
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
 
-from tests.clients import thriftpy2_client
-from tests.mongod import Mongod, eventually, free_port
+from tests.support.clients import thriftpy2_client
+from tests.support.mongod import Mongod, eventually, free_port
 
 DOCKER = shlex.split(os.environ.get("DOCKER", "docker"))
 IMAGE = os.environ.get("IMAGE", "twisted-tasks")
@@ -112,6 +113,23 @@ def test_it_answers(start: Callable[..., Container]) -> None:
         assert client.check().ok is True
         task = client.add("me", "tea", None)
         assert client.all("me") == [task]
+
+
+def test_the_tools(start: Callable[..., Container]) -> None:
+    """The `tasks` command is in the image: it looks at the service, and copies its tasks."""
+    container = start()
+    container.wait_for("ready: ")
+    assert "All is well" in docker("exec", container.id, "tasks", "doctor").stdout
+    docker("exec", container.id, "tasks", "copy", "tasks.sqlite3", "/data/copy.sqlite3")
+
+
+def test_metrics_from_outside(start: Callable[..., Container]) -> None:
+    """A bare port for health and metrics is reached from outside the container."""
+    container = start(docker_options=["--publish", "127.0.0.1::9091", "--env", "TASKS_HTTP=9091"])
+    container.wait_for("ready: ")
+    address = docker("port", container.id, "9091/tcp").stdout.strip()
+    with urllib.request.urlopen(f"http://{address}/health/ready", timeout=30) as response:
+        assert response.status == 200
 
 
 def test_it_logs_no_trouble(start: Callable[..., Container]) -> None:

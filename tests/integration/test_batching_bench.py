@@ -18,8 +18,8 @@ from benchmarks import data, frames
 from benchmarks.load import measure
 from benchmarks.plan import CALLS, CEILING, PAGES
 from benchmarks.running import OURS, SERVERS, TUTORIAL, Bench, Rival, Running
-from tests.daemon import Daemon
-from tests.mongod import Mongod
+from tests.support.daemon import Daemon
+from tests.support.mongod import Mongod
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import dockerfile
-from tests.daemon import ROOT, Daemon, environment
+from tests.support import dockerfile
+from tests.support.daemon import Daemon, environment
+from tests.support.paths import ROOT
 
 
 def test_the_commands(tmp_path: Path) -> None:

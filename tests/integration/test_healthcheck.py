@@ -15,14 +15,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon import ROOT, Daemon, environment
-from twisted_tasks.client import healthcheck
+from tests.support.daemon import Daemon, environment
+from tests.support.paths import ROOT
+from twisted_tasks import healthcheck
 
 
 def run(*arguments: str, env: Mapping[str, str] | None = None) -> tuple[int, str]:
     """Run the health check, and return its exit status and its line, having checked that there is just the one."""
     ended = subprocess.run(
-        [sys.executable, "-m", "twisted_tasks.client.healthcheck", *arguments],
+        [sys.executable, "-m", "twisted_tasks.healthcheck", *arguments],
         cwd=ROOT,
         env=environment(env),
         capture_output=True,
@@ -162,5 +163,5 @@ def test_dribble() -> None:
 
 def test_it_is_light() -> None:
     """It is started every few seconds, and leaves Twisted out."""
-    code = "import sys, twisted_tasks.client.healthcheck; sys.exit('twisted' in sys.modules)"
+    code = "import sys, twisted_tasks.healthcheck; sys.exit('twisted' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

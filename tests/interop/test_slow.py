@@ -11,9 +11,9 @@ from contextlib import closing
 
 import pytest
 
-from tests.certificates import Authority
 from tests.interop.server import Served
-from tests.unit.wire.memory import call, replies
+from tests.support.certificates import Authority
+from tests.support.wire_memory import call, replies
 
 Connect = Callable[[], socket.socket]
 

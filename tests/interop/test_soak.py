@@ -11,8 +11,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from tests.clients import thriftpy2_client
-from tests.daemon import Daemon
+from tests.support.clients import thriftpy2_client
+from tests.support.daemon import Daemon
 
 FRAMES = 200_000
 CONNECTIONS = 50

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from importlib.util import find_spec
 
-from tests import dockerfile
-from tests.daemon import ROOT
-from twisted_tasks import config
-from twisted_tasks.client import healthcheck
+from tests.support import dockerfile
+from tests.support.paths import ROOT
+from twisted_tasks import healthcheck
+from twisted_tasks.gateway import config as gateway_config
+from twisted_tasks.service import config
 
 SETUP = (ROOT / "setup.cfg").read_text()
 
@@ -46,6 +47,21 @@ def test_it_is_not_root() -> None:
     assert f"--uid {user[1]} " in next(instruction.text for instruction in final if instruction.name == "RUN")
 
 
+def test_the_tools() -> None:
+    """The image has what the `tasks` command needs."""
+    install = next(one.text for one in dockerfile.stages()[1] if one.name == "RUN" and "pip" in one.text)
+    assert "'/src[cli]'" in install
+
+
+def test_health_and_metrics() -> None:
+    """A bare port for health and metrics is on the container's own network: nobody reaches its loopback."""
+    image = dict(
+        word.split("=", 1) for one in dockerfile.stages()[-1] if one.name == "ENV" for word in one.text.split()
+    )
+    settings = config.load({}, {**image, "TASKS_HTTP": "9091"})
+    assert settings.http == "tcp:9091:interface=0.0.0.0"
+
+
 def test_the_port() -> None:
     """The port it exposes is the one the daemon listens on."""
     assert dockerfile.last("EXPOSE").text == default("port")
@@ -76,20 +92,27 @@ def test_what_it_is_built_from() -> None:
     assert named >= needed | set(re.findall(r"^(?:long_description = file:|license_files =) (\S+)$", SETUP, re.M))
 
 
-def test_compose_stays_on_this_machine() -> None:
-    """Of the two services only tasks is published, on loopback, at the port the image exposes."""
+def test_compose_publishes_the_gateway_alone() -> None:
+    """Only the gateway is published, to this machine alone, at the port the gateway listens on by default."""
     services = dockerfile.compose()["services"]
-    port = dockerfile.last("EXPOSE").text
-    assert services["tasks"]["ports"] == [f"127.0.0.1:{port}:{port}"]
-    assert "ports" not in services["mongo"]
-    assert not [service for service in services.values() if "network_mode" in service]
+    port = next(row.default for row in gateway_config.SETTINGS if row.option == "web")
+    assert {name: service.get("ports") for name, service in services.items() if "ports" in service} == {
+        "gateway": [f"127.0.0.1:{port}:{port}"]
+    }
+    assert services["gateway"]["entrypoint"][-4:] == ["--pidfile=", "tasks-gateway", "--web", f"tcp:{port}"]
+
+
+def test_compose_knows_the_gateways_settings() -> None:
+    """What Compose tells the gateway are variables that it knows."""
+    known = {variable for row in gateway_config.SETTINGS for variable in row.variables}
+    assert set(dockerfile.compose()["services"]["gateway"]["environment"]) <= known
 
 
 def test_compose_uses_its_mongo() -> None:
     """What it sets makes the daemon keep its tasks in the MongoDB beside it, and every variable is one it knows."""
     environment = dockerfile.compose()["services"]["tasks"]["environment"]
     settings = config.load({}, environment)
-    assert isinstance(settings.store, config.MongoSettings)
+    assert isinstance(settings.store, config.MongoOptions)
     assert settings.store.uri == "mongodb://mongo:27017"
     assert set(environment) <= {name for setting in config.SETTINGS for name in setting.variables}
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-ROOT = Path(__file__).parent.parent.parent
+from tests.support.paths import ROOT
+
 PACKAGE = ROOT / "twisted_tasks"
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
 
@@ -18,10 +18,10 @@ LEVELS = {"info": "info", "warn": "warn", "error": "error", "critical": "critica
 """The methods of a Logger that say something at level info or above, and at which."""
 
 MADE_ELSEWHERE = {
-    "{line}": ["N calls in flight, M connections"],
+    "{line}": ["N calls in flight, M connections", "N requests in flight, M connections, K event streams"],
     "{reason}": [],  # what a store says of itself, such as which setting of MongoDB's cannot be honoured
     "{what} {address}": ["listening on ADDRESS", "health and metrics on ADDRESS"],
-    "text": ["connection closed: WHY; N more since the last such line"],
+    "text": ["connection from ADDRESS closed: WHY; N more since the last such line"],
 }
 """Formats that are no text of their own, and variables that hold one: what is documented of them."""
 

@@ -11,9 +11,9 @@ from thrift.protocol.TBinaryProtocol import TBinaryProtocol
 from thrift.Thrift import TApplicationException, TMessageType
 from thrift.transport.TTransport import TMemoryBuffer
 
-from twisted_tasks.client.healthcheck import NoAnswer, main, parse_address, read_reply
 from twisted_tasks.gen.tasks.Tasks import all_result, check_result
 from twisted_tasks.gen.tasks.ttypes import Healthcheck
+from twisted_tasks.healthcheck import NoAnswer, main, parse_address, read_reply
 
 
 def message(body: object, name: str = "check", kind: int = TMessageType.REPLY, seqid: int = 1) -> bytes:

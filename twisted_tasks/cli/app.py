@@ -1,19 +1,25 @@
-"""The `tasks` command: its subcommands, put together."""
+"""The `tasks` command: its subcommands, put together.
+
+Modules of commands import what does the work inside their functions: help and completion need none of it, and a
+person waits for them at every press of a key.
+"""
 
 from __future__ import annotations
-
-from importlib import import_module
 
 import click
 from click.shell_completion import get_completion_class
 
+from twisted_tasks.cli import accounts, listing, load, login, transfer
+from twisted_tasks.cli import copy as copying
+from twisted_tasks.cli import tasks as single
+from twisted_tasks.cli.doctor import command as doctor
 from twisted_tasks.cli.options import common
 
 _STATUSES = """
 \b
 Exit status:
   0  done
-  1  done, and something is wrong: lines were skipped, a check failed
+  1  done, and something is wrong: lines were skipped, a check failed, output was lost
   2  the command line makes no sense
   3  no such task, or several that a short id fits
   4  what was given is refused
@@ -25,35 +31,7 @@ Exit status:
 """
 
 
-_HOMES = {
-    **dict.fromkeys(("add", "ls", "show", "done", "undo", "rename", "rm", "check"), "tasks"),
-    "import": "transfer",
-    "export": "transfer",
-    "copy": "copy",
-    "doctor": "doctor",
-    "load": "load",
-}
-"""The module of each command. It is imported when the command is asked for: that takes longer than most commands do."""
-
-
-class _Lazy(click.Group):
-    """A group whose commands are imported when they are asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return every command's name."""
-        return sorted([*super().list_commands(ctx), *_HOMES])
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a command by its name, or None."""
-        if cmd_name in _HOMES:
-            found: click.Command = import_module(f"twisted_tasks.cli.{_HOMES[cmd_name]}").COMMANDS[cmd_name]
-            return found
-        return super().get_command(ctx, cmd_name)
-
-
-@click.group(
-    cls=_Lazy, epilog=_STATUSES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
-)
+@click.group(epilog=_STATUSES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="twisted-tasks", prog_name="tasks")
 @common
 def tasks() -> None:
@@ -79,4 +57,7 @@ def completion(shell: str) -> None:
     click.echo(kind(tasks, {}, "tasks", "_TASKS_COMPLETE").source())
 
 
+for _module in (transfer, copying, doctor, listing, load, single, login, accounts):
+    for _command in _module.COMMANDS:
+        tasks.add_command(_command)
 tasks.add_command(completion)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 from twisted_tasks.cli.status import Status, Trouble
-from twisted_tasks.client import TasksClient, tls_options
+
+if TYPE_CHECKING:
+    from twisted_tasks.client import TasksClient
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -40,20 +42,41 @@ class Options:
         """What makes TLS options, or None when no file for TLS was given."""
         if self.ca is None and self.cert is None and self.key is None:
             return None
+        from twisted_tasks.client import tls_options
+
         try:
             return tls_options(self.ca, self.cert, self.key)
         except ValueError as error:
             raise Trouble(str(error), Status.USAGE) from error
 
+    @property
+    def gateway(self) -> str | None:
+        """The address of the gateway, when the server is one: `https://tasks.example`, say."""
+        if not any("://" in one for one in self.server):
+            return None
+        from twisted_tasks.cli.rest.address import read_address
+
+        return read_address(self.server)
+
     def whose(self) -> str:
         """Return the user, or fail with what to do."""
+        if (gateway := self.gateway) is not None:
+            from twisted_tasks.cli.rest.credentials import for_gateway
+
+            return for_gateway(gateway).username
         if not self.user:
             raise click.UsageError("whose tasks? give --user NAME, or set TASKS_USER")
         return self.user
 
     def client(self, reactor: Any, default_timeout: float = 10.0, **options: Any) -> TasksClient:
-        """Return a client of the service, not started."""
+        """Return a client of the service, or of a gateway, not started."""
         timeout = default_timeout if self.timeout is None else self.timeout
+        if (gateway := self.gateway) is not None:
+            from twisted_tasks.cli.rest.client import gateway_client
+
+            return cast("TasksClient", gateway_client(gateway, reactor, timeout, self.tls))
+        from twisted_tasks.client import TasksClient
+
         try:
             return TasksClient(self.servers, reactor, timeout=timeout, tls=self.tls, **options)
         except ValueError as error:
@@ -78,6 +101,7 @@ _COMMON = [
         multiple=True,
         metavar="ADDRESS",
         help="Where the service is: HOST:PORT, or a client endpoint of Twisted; several are tried in turn."
+        " Or https://HOST, a gateway: see `tasks login`."
         f" [TASKS_SERVER; default: {DEFAULT_SERVER}]",
     ),
     _option("--user", metavar="NAME", help="Whose tasks. [TASKS_USER]"),

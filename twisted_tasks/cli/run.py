@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import traceback
@@ -20,8 +19,9 @@ from twisted.logger import (
 )
 from twisted.python.failure import Failure
 
+from twisted_tasks.cli.explain import explain
 from twisted_tasks.cli.options import Options
-from twisted_tasks.cli.status import Status, complain, explain
+from twisted_tasks.cli.status import Status, complain
 from twisted_tasks.client import TasksClient
 from twisted_tasks.client.errors import Unreachable
 
@@ -39,13 +39,9 @@ def run(options: Options, work: Work) -> None:
     _log(options)
     one = _One(reactor)
     reactor.callWhenRunning(one.begin, work)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # the reactor takes no signal that somebody else has taken
     reactor.run()
-    status = _interrupted() if one.interrupted else _status(one.outcome, options)
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _leave_pipe()
-    sys.exit(status)
+    sys.exit(_interrupted() if one.interrupted else _status(one.outcome, options))
 
 
 class _One:
@@ -100,8 +96,6 @@ def _status(outcome: Status | Failure | None, options: Options) -> Status:
     error = outcome.value
     if isinstance(error, click.ClickException):
         return Status(complain(error))
-    if isinstance(error, BrokenPipeError):
-        return _leave_pipe()
     explained = explain(error) if isinstance(error, Exception) else None
     if explained is None:
         text = traceback.format_exception_only(type(error), error)[-1].strip()
@@ -111,12 +105,6 @@ def _status(outcome: Status | Failure | None, options: Options) -> Status:
         text = f"{', '.join(options.servers)}: {text}"
     click.echo(f"tasks: {' '.join(text.split())}", err=True)
     return status
-
-
-def _leave_pipe() -> Status:
-    """End quietly: whoever read what is printed has read enough, as `head` does."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return Status.OK
 
 
 def _log(options: Options) -> None:

@@ -7,8 +7,10 @@ markup.
 from __future__ import annotations
 
 import json
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import click
@@ -28,14 +30,41 @@ def to_json(task: Task) -> dict[str, Any]:
         "name": task.name,
         "createdOn": task.created_on.isoformat(timespec="milliseconds"),
         "done": task.done,
+        "notes": task.notes,
+        "due": task.due,
+        "rank": task.rank,
+        "updatedOn": task.updated_on.isoformat(timespec="milliseconds"),
+        "version": task.version,
     }
 
 
+_STEERS = re.compile(
+    "[\x00-\x1f\x7f-\x9f"  # controls, which begin the terminal's own commands
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # what turns the direction of the text that follows
+    "\u2028\u2029\ud800-\udfff]"  # line and paragraph ends; halves of characters
+)
+
+
 def clean(text: str) -> str:
-    """Return a text with every character that is not printable as an escape."""
-    if text.isprintable():
-        return text
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+    """Return a text with every character that could steer a terminal as an escape.
+
+    Others stay, also those that cannot be seen: a no-break space, and the joiners that Persian and emoji need.
+    """
+    return _STEERS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def _moment(moment: datetime) -> str:
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def _due(due: str | None) -> str:
+    """Return a due date for people, a time as it is here."""
+    if due is None or len(due) == 10:
+        return due or ""
+    try:
+        return _moment(datetime.fromisoformat(due))
+    except (ValueError, OverflowError):  # RFC 3339 has leap seconds, and Python has not
+        return clean(due)
 
 
 def counted(number: int, what: str) -> str:
@@ -66,7 +95,11 @@ class Screen:
             self.data(to_json(task))
         else:
             created = task.created_on.isoformat(timespec="milliseconds")
-            click.echo("\t".join((task.id, "x" if task.done else "-", created, clean(task.name))))
+            self.line(task.id, "x" if task.done else "-", created, clean(task.name))
+
+    def line(self, *columns: str) -> None:
+        """Print a line for programs, with tabs between its columns."""
+        click.echo("\t".join(columns))
 
     def told(self, what: str, task: Task) -> None:
         """Say what was done to a task."""
@@ -75,7 +108,7 @@ class Screen:
         else:
             self.task(task)
 
-    def table(self, tasks: Iterable[Task], width: int) -> None:
+    def table(self, tasks: Sequence[Task], width: int) -> None:
         """Print a table, for people.
 
         @param width: how many characters of the ids to show, from their ends.
@@ -84,13 +117,17 @@ class Screen:
         table.add_column("ID", no_wrap=True)
         table.add_column("Done", no_wrap=True)
         table.add_column("Added", no_wrap=True)
+        has_due = any(task.due for task in tasks)
+        if has_due:
+            table.add_column("Due", no_wrap=True)
         table.add_column("Name", overflow="fold")
         for task in tasks:
             style = "dim" if task.done else ""
             table.add_row(
                 task.id[-width:],
                 "[x]" if task.done else "[ ]",
-                task.created_on.astimezone().strftime("%Y-%m-%d %H:%M"),
+                _moment(task.created_on),
+                *([_due(task.due)] if has_due else []),
                 Text(clean(task.name)),
                 style=style,
             )
@@ -106,9 +143,13 @@ class Screen:
             ("User", clean(task.user_id)),
             ("Name", clean(task.name)),
             ("Added", task.created_on.astimezone().strftime("%Y-%m-%d %H:%M:%S %z")),
+            ("Changed", task.updated_on.astimezone().strftime("%Y-%m-%d %H:%M:%S %z")),
             ("Done", "yes" if task.done else "no"),
+            ("Due", _due(task.due)),
+            ("Notes", "\n         ".join(clean(line) for line in (task.notes or "").split("\n"))),
         ):
-            self.out.print(Text.assemble((f"{label:6}", "bold"), text), soft_wrap=True)
+            if text:
+                self.out.print(Text.assemble((f"{label:9}", "bold"), text), soft_wrap=True)
 
     def note(self, text: str, style: str = "") -> None:
         """Say something to people, beside what a program reads."""

@@ -37,6 +37,14 @@ def check(given: str) -> str:
     return given.lower()
 
 
+def whole(given: str) -> str:
+    """Return a whole id in lower case, or fail when this is only the end of one: what is not there has no others."""
+    task_id = check(given)
+    if len(task_id) < _WHOLE:
+        raise Trouble(f"{given} is the end of an id: a removed task needs the whole one", Status.NOT_FOUND)
+    return task_id
+
+
 async def find(client: TasksClient, user: str, given: Sequence[str]) -> list[Task]:
     """Return the task that each id, or end of one, stands for. Reads the user's list once, if any of them is short.
 

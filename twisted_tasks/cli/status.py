@@ -1,4 +1,4 @@
-"""Exit statuses, and errors in one line that say what to do."""
+"""Exit statuses, and mistakes on the command line in one line."""
 
 from __future__ import annotations
 
@@ -6,26 +6,13 @@ from enum import IntEnum
 
 import click
 
-from twisted_tasks.client.errors import (
-    BadReply,
-    DeadlineExceeded,
-    InternalError,
-    InvalidArgument,
-    Overloaded,
-    StoreUnavailable,
-    TaskError,
-    TaskNotFound,
-    Unreachable,
-)
-from twisted_tasks.storage.interface import StoreMisconfigured
-
 
 class Status(IntEnum):
     """What the command's exit status means."""
 
     OK = 0
     TROUBLE = 1
-    """It ran, and found something wrong: lines skipped, tasks that differ, a check that failed."""
+    """It ran, and something is wrong: lines skipped, tasks that differ, a check that failed, output that was lost."""
     USAGE = 2
     """The command line makes no sense."""
     NOT_FOUND = 3
@@ -50,34 +37,6 @@ class Trouble(Exception):
     def __init__(self, message: str, status: Status = Status.TROUBLE) -> None:
         super().__init__(message)
         self.status = status
-
-
-_KINDS: list[tuple[type[Exception], Status, str]] = [
-    (TaskNotFound, Status.NOT_FOUND, "`tasks ls` shows those there are"),
-    (InvalidArgument, Status.INVALID, ""),
-    (Unreachable, Status.UNREACHABLE, "is it running, and is --server right? `tasks doctor` looks closer"),
-    (Overloaded, Status.UNAVAILABLE, "try again"),
-    (StoreUnavailable, Status.UNAVAILABLE, "`tasks doctor` looks closer"),
-    (DeadlineExceeded, Status.TIMEOUT, "asking again is safe; `tasks doctor` looks closer"),
-    (InternalError, Status.BROKEN, "the service's log has the cause"),
-    (BadReply, Status.BROKEN, "`tasks doctor` looks closer"),
-    (TaskError, Status.BROKEN, ""),
-    (StoreMisconfigured, Status.INVALID, ""),
-]
-
-
-def explain(error: Exception) -> tuple[Status, str] | None:
-    """Return the exit status for an error and the line for the user; None when it is a bug of this command."""
-    if isinstance(error, Trouble):
-        return error.status, str(error)
-    if isinstance(error, OSError) and error.strerror:
-        where = f"{error.filename}: " if error.filename else ""
-        return Status.INVALID, f"{where}{error.strerror} (a file that is read or written here, or its disk)"
-    for kind, status, advice in _KINDS:
-        if isinstance(error, kind):
-            text = str(error).removesuffix(", try again") if status == Status.UNAVAILABLE else str(error)
-            return status, f"{text} ({advice})" if advice else text
-    return None
 
 
 def complain(error: click.ClickException | Trouble) -> int:

@@ -8,21 +8,27 @@ from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 
-from twisted_tasks import config
 from twisted_tasks.cli.status import Status, Trouble
-from twisted_tasks.storage.interface import ITaskScan
-from twisted_tasks.storage.open import make_plain_store
+from twisted_tasks.ops.store_settings import other_database
+from twisted_tasks.service import config
+from twisted_tasks.service.storage.interface import ITaskScan
+from twisted_tasks.service.storage.open import make_plain_store
 
 _MONGO = ("mongodb://", "mongodb+srv://")
 
 
-def read_store(text: str, database: str | None = None) -> config.SqliteSettings | config.MongoSettings:
+def read_store(text: str, database: str | None = None, option: str = "--mongo-db") -> config.StoreSettings:
     """Return the settings of a store: a MongoDB URI, or the path of an SQLite file, "sqlite:" before it or not.
 
+    @param database: MongoDB's database.
+    @param option: what people give the database with.
     @raise Trouble: when it makes no sense.
     """
     options: dict[str, str | None]
     if text.startswith(_MONGO):
+        other = other_database(text, option, database or config.DATABASE)
+        if other is not None:
+            raise Trouble(other, Status.USAGE)
         options = {"mongo-uri": text, "mongo-db": database}
     else:
         options = {"sqlite": text.removeprefix("sqlite:")}
@@ -32,7 +38,7 @@ def read_store(text: str, database: str | None = None) -> config.SqliteSettings 
         raise Trouble(str(error), Status.USAGE) from error
 
 
-def describe(settings: config.SqliteSettings | config.MongoSettings) -> str:
+def describe(settings: config.StoreSettings) -> str:
     """Return what to call a store in front of people: nothing of a URI but its hosts, for it may hold a password."""
     if isinstance(settings, config.SqliteSettings):
         return settings.path
@@ -40,7 +46,7 @@ def describe(settings: config.SqliteSettings | config.MongoSettings) -> str:
     return f"MongoDB at {hosts}, database {settings.database}"
 
 
-def open_store(settings: config.SqliteSettings | config.MongoSettings, reactor: Any, clock: IReactorTime) -> Any:
+def open_store(settings: config.StoreSettings, reactor: Any, clock: IReactorTime) -> Any:
     """Return a store, not opened, that can be walked through.
 
     @raise Trouble: when its settings cannot be honoured.
@@ -54,18 +60,16 @@ def open_store(settings: config.SqliteSettings | config.MongoSettings, reactor: 
     return store
 
 
-def same_store(
-    one: config.SqliteSettings | config.MongoSettings, other: config.SqliteSettings | config.MongoSettings
-) -> bool:
+def same_store(one: config.StoreSettings, other: config.StoreSettings) -> bool:
     """Return whether two settings plainly name one store."""
     if isinstance(one, config.SqliteSettings) and isinstance(other, config.SqliteSettings):
         return os.path.realpath(one.path) == os.path.realpath(other.path)
-    if isinstance(one, config.MongoSettings) and isinstance(other, config.MongoSettings):
+    if isinstance(one, config.MongoOptions) and isinstance(other, config.MongoOptions):
         return describe(one) == describe(other)
     return False
 
 
-def must_exist(settings: config.SqliteSettings | config.MongoSettings) -> None:
+def must_exist(settings: config.StoreSettings) -> None:
     """Raise Trouble when a file that is to be read is not there: opening it would make an empty one."""
     if isinstance(settings, config.SqliteSettings) and not Path(settings.path).is_file():
         raise Trouble(f"there is no file {settings.path}", Status.UNREACHABLE)

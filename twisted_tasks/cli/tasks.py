@@ -1,66 +1,50 @@
-"""The commands on single tasks: add, ls, show, done, undo, rename, rm, check."""
+"""The commands on single tasks: add, show, done, undo, rename, edit, rm, restore, check."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from twisted.internet.defer import Deferred
 
-from twisted_tasks.cli import short_ids
+from twisted_tasks.cli.dates import DUE
 from twisted_tasks.cli.options import Options, common, pass_options
-from twisted_tasks.cli.run import with_client
-from twisted_tasks.cli.screen import Screen
+from twisted_tasks.cli.running import with_screen
 from twisted_tasks.cli.status import Status
-from twisted_tasks.client import Task, TasksClient
+
+if TYPE_CHECKING:
+    from twisted_tasks.cli.screen import Screen
+    from twisted_tasks.client import Task, TasksClient
 
 _ids = click.argument("ids", metavar="ID...", nargs=-1, required=True)
-
-
-def _run(options: Options, work: Callable[[TasksClient, Screen], Any]) -> None:
-    screen = Screen(options.json)
-    with_client(options, lambda client: work(client, screen), patient=False)
+_notes = click.option("--notes", metavar="TEXT", help='Notes, of several lines if need be; "" for none.')
+_due = click.option(
+    "--due", type=DUE, metavar="DATE", help="2026-11-25, 2026-11-25T17:00 (here), today, tomorrow; none for none."
+)
+_rank = click.option(
+    "--rank", metavar="TEXT", help='Its place in an order made by hand (`ls --sort rank`); "" for none.'
+)
 
 
 @click.command()
 @click.argument("name", nargs=-1, required=True)
+@_notes
+@_due
+@_rank
 @click.option("--once", metavar="KEY", help="Add it once only, however often this is run with the same KEY.")
 @common
 @pass_options
-def add(options: Options, name: Sequence[str], once: str | None) -> None:
+def add(
+    options: Options, name: Sequence[str], notes: str | None, due: str | None, rank: str | None, once: str | None
+) -> None:
     """Add a task. Several words make one name."""
     user = options.whose()
 
     async def work(client: TasksClient, screen: Screen) -> None:
-        screen.told("Added", await client.add(user, " ".join(name), once))
+        task = await client.create(user, " ".join(name), notes=notes, due=due, rank=rank, key=once)
+        screen.told("Added", task)
 
-    _run(options, work)
-
-
-@click.command()
-@click.option("--done", "done", flag_value=True, type=bool, default=None, help="Only those that are done.")
-@click.option("--todo", "done", flag_value=False, type=bool, help="Only those that are not done.")
-@common
-@pass_options
-def ls(options: Options, done: bool | None) -> None:
-    """List the tasks, newest first."""
-    user = options.whose()
-
-    async def work(client: TasksClient, screen: Screen) -> None:
-        if not screen.for_people:
-            async for task in client.walk(user, done):
-                screen.task(task)
-            return
-        # All of them, whatever is shown: a short id has to be told apart from those that are not.
-        tasks = [task async for task in client.walk(user)]
-        shown = [task for task in tasks if done in (None, task.done)]
-        if shown:
-            screen.table(shown, short_ids.enough(task.id for task in tasks))
-        else:
-            screen.note({None: "No tasks.", True: "Nothing is done.", False: "Nothing to do."}[done])
-
-    _run(options, work)
+    with_screen(options, work)
 
 
 @click.command()
@@ -82,7 +66,7 @@ def show(options: Options, ids: Sequence[str]) -> None:
 @pass_options
 def done(options: Options, ids: Sequence[str]) -> None:
     """Mark tasks as done."""
-    _mark(options, ids, True, "Done")
+    _change(options, ids, "Done", done=True)
 
 
 @click.command()
@@ -91,7 +75,7 @@ def done(options: Options, ids: Sequence[str]) -> None:
 @pass_options
 def undo(options: Options, ids: Sequence[str]) -> None:
     """Mark tasks as not done."""
-    _mark(options, ids, False, "To do")
+    _change(options, ids, "To do", done=False)
 
 
 @click.command()
@@ -101,11 +85,25 @@ def undo(options: Options, ids: Sequence[str]) -> None:
 @pass_options
 def rename(options: Options, id: str, name: Sequence[str]) -> None:
     """Give a task another name."""
+    _change(options, [id], "Renamed", name=" ".join(name))
 
-    async def each(client: TasksClient, screen: Screen, task: Task) -> None:
-        screen.told("Renamed", await client.update(task.id, task.user_id, " ".join(name)))
 
-    _each(options, [id], each)
+@click.command()
+@_ids
+@click.option("--name", metavar="TEXT", help="Another name.")
+@_notes
+@_due
+@_rank
+@common
+@pass_options
+def edit(
+    options: Options, ids: Sequence[str], name: str | None, notes: str | None, due: str | None, rank: str | None
+) -> None:
+    """Change what is given of tasks, and leave the rest as it is."""
+    fields = {"name": name, "notes": notes, "due": due, "rank": rank}
+    if all(text is None for text in fields.values()):
+        raise click.UsageError("nothing to change: give --name, --notes, --due or --rank")
+    _change(options, ids, "Changed", **fields)
 
 
 @click.command()
@@ -113,13 +111,35 @@ def rename(options: Options, id: str, name: Sequence[str]) -> None:
 @common
 @pass_options
 def rm(options: Options, ids: Sequence[str]) -> None:
-    """Remove tasks."""
+    """Remove tasks. `tasks restore` brings them back, for a while."""
 
     async def each(client: TasksClient, screen: Screen, task: Task) -> None:
         await client.remove(task.id, task.user_id)
         screen.told("Removed", task)
+        if screen.for_people:
+            screen.note(f"  to have it back: tasks restore {task.id}", "dim")
 
     _each(options, ids, each)
+
+
+@click.command()
+@_ids
+@common
+@pass_options
+def restore(options: Options, ids: Sequence[str]) -> None:
+    """Bring removed tasks back, by their whole ids.
+
+    The service keeps removed tasks for 30 days, or as long as its operator says.
+    """
+    user = options.whose()
+
+    async def work(client: TasksClient, screen: Screen) -> None:
+        from twisted_tasks.cli import short_ids
+
+        for task_id in [short_ids.whole(one) for one in ids]:
+            screen.told("Restored", await client.restore(task_id, user))
+
+    with_screen(options, work)
 
 
 @click.command()
@@ -136,12 +156,12 @@ def check(options: Options) -> None:
             screen.out.print("ready:" if health.ok else "not ready:", health.message, soft_wrap=True)
         return Status.OK if health.ok else Status.UNAVAILABLE
 
-    _run(options, work)
+    with_screen(options, work)
 
 
-def _mark(options: Options, ids: Sequence[str], done: bool, said: str) -> None:
+def _change(options: Options, ids: Sequence[str], said: str, **fields: Any) -> None:
     async def each(client: TasksClient, screen: Screen, task: Task) -> None:
-        screen.told(said, await client.update(task.id, task.user_id, done=done))
+        screen.told(said, await client.change(task.id, task.user_id, **fields))
 
     _each(options, ids, each)
 
@@ -151,10 +171,12 @@ def _each(options: Options, given: Sequence[str], each: Callable[[TasksClient, S
     user = options.whose()
 
     async def work(client: TasksClient, screen: Screen) -> None:
+        from twisted_tasks.cli import short_ids
+
         for task in await short_ids.find(client, user, given):
-            await Deferred.fromCoroutine(each(client, screen, task))
+            await each(client, screen, task)
 
-    _run(options, work)
+    with_screen(options, work)
 
 
-COMMANDS = {command.name: command for command in (add, ls, show, done, undo, rename, rm, check)}
+COMMANDS = (add, show, done, undo, rename, edit, rm, restore, check)

@@ -1,31 +1,37 @@
 """For programs that call the service: `TasksClient`, and what it returns. docs/client.md shows its use.
 
-The errors are in `twisted_tasks.client.errors`. The names below are looked up when they are asked for, so that
-`healthcheck`, which is started every few seconds, need not import Twisted.
+The errors are in `twisted_tasks.client.errors`.
+
+- `service`: `TasksClient`: a service that keeps connections, and has the calls
+- `methods`: the calls of the contract
+- `older`: those of before there were versions
+- `calls`: how a call goes: a turn, a connection, a reply, and again
+- `values`: what a client is given and answers with
+- `rows`: lists of tasks, read straight into a class of the caller's
+- `gate`: how many calls are under way, and who waits for a turn
+- `link`: one connection that is kept alive
+- `connection`: calls out, replies matched, an end to silence
+- `codec`: calls -> frames -> replies; pure
+- `endpoints`: addresses, failover, TLS
+- `backoff`: pauses between attempts
+- `errors`: how a call can fail
 """
 
-from __future__ import annotations
+from twisted_tasks.client.endpoints import tls_options
+from twisted_tasks.client.service import TasksClient
+from twisted_tasks.client.values import ChangeTask, CreateTask, Health, Page, RemoveTask, RestoreTask
+from twisted_tasks.model import Changes, RemovedTask, Task
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from twisted_tasks.client.endpoints import tls_options
-    from twisted_tasks.client.service import Health, Page, TasksClient
-    from twisted_tasks.model import Task
-
-__all__ = ["Health", "Page", "Task", "TasksClient", "tls_options"]
-
-_HOMES = {
-    "Health": "twisted_tasks.client.service",
-    "Page": "twisted_tasks.client.service",
-    "Task": "twisted_tasks.model",
-    "TasksClient": "twisted_tasks.client.service",
-    "tls_options": "twisted_tasks.client.endpoints",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+__all__ = [
+    "ChangeTask",
+    "Changes",
+    "CreateTask",
+    "Health",
+    "Page",
+    "RemoveTask",
+    "RemovedTask",
+    "RestoreTask",
+    "Task",
+    "TasksClient",
+    "tls_options",
+]

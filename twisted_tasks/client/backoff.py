@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from collections.abc import Callable
+
+from twisted.application.internet import backoffPolicy
 
 
-@dataclass(frozen=True)
-class Backoff:
-    """Pauses that double from `base` to `cap` seconds, each cut by a random part of up to half.
+def backoff(base: float, cap: float) -> Callable[[int], float]:
+    """Return what gives the seconds to wait after so many failures in a row; none after none.
 
-    The random part keeps many clients that failed at one moment from coming back at one moment.
+    They double from `base` to `cap`, and a random part of up to half is cut off. So many clients that failed at one
+    moment do not come back at one moment: Twisted's own jitter adds up to a second, which is much beside a first pause
+    and little beside a long one.
     """
-
-    base: float
-    cap: float
-
-    def pause(self, failures: int) -> float:
-        """Return the seconds to wait after so many failures in a row; none after none."""
-        if failures < 1:
-            return 0.0
-        whole = min(self.cap, self.base * 2.0 ** min(failures - 1, 62))
-        return whole * random.uniform(0.5, 1.0)
+    grows = backoffPolicy(base, cap, factor=2.0, jitter=lambda: 0.0)
+    return lambda failures: grows(failures - 1) * random.uniform(0.5, 1.0) if failures > 0 else 0.0

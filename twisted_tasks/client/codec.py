@@ -37,7 +37,7 @@ def _method(name: str) -> Method:
     return Method(name, getattr(Tasks, f"{name}_args"), getattr(Tasks, f"{name}_result"))
 
 
-METHODS = {name: _method(name) for name in ("all", "add", "update", "upsert", "get", "remove", "page", "check")}
+METHODS = {name: _method(name) for name in Tasks.Iface.names(all=True)}
 
 
 class Frames:
@@ -108,15 +108,15 @@ class Codec:
                 return BadReply(f"the service refused the call: {refusal}")
             result = method.result()
             result.read(self._protocol)
+            return _outcome(method, result)
         except Exception as error:  # as above
             return BadReply(f"the reply to {method.name} cannot be read: {error}")
-        return _outcome(method, result)
 
 
 def _outcome(method: Method, result: Any) -> Any | TaskError:
     ouch = getattr(result, "ouch", None)
     if ouch is not None:
-        return error_of(ouch.code, ouch.message)
+        return error_of(ouch.code, ouch.message, ouch.current)
     success = getattr(result, "success", None)
     if success is None and hasattr(result, "success"):
         return BadReply(f"the reply to {method.name} holds no result")

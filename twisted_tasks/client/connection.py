@@ -1,8 +1,9 @@
 """One connection to the service: calls out, replies matched by their sequence ids, and an end to silence.
 
 Replies come in the order of the calls, so a call that takes long holds up those after it: a connection counts as silent
-only when nothing at all has come for a while, though something was due. It is then cut, which fails its calls with
-`Disconnected`, and whoever made them repeats them elsewhere.
+when no reply has come for a while, though one was due. It is then cut, which fails its calls with `Disconnected`, and
+whoever made them repeats them elsewhere. Of a long reply every piece of 64 KiB counts; single bytes do not, or a server
+that sends one a second would be kept for ever.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from twisted_tasks.client.errors import BadReply, Disconnected, TaskError
 
 _MAX_SEQID = 2**31 - 1
 
+_PIECE = 64 * 1024
+"""Bytes of an unfinished reply that show that it is under way."""
+
 
 class _Pending:
     """A call that waits for its reply. `reply` is None once nobody listens any more."""
@@ -37,7 +41,7 @@ class TasksConnection(Protocol):
     """The client's side of one connection.
 
     @param clock: tells how long it has been silent.
-    @param silence: seconds without a byte, while a reply is due, after which it is cut.
+    @param silence: seconds without a reply, or another piece of one, while one is due, after which it is cut.
     @param ping_interval: seconds without a call after which `check` is called, so that a dead connection is found
         before somebody needs it.
     @param made: told of this connection when it can be used.
@@ -67,7 +71,9 @@ class TasksConnection(Protocol):
         self._pending: dict[int, _Pending] = {}
         self._seqid = 0
         self._last = 0.0
-        """When a byte came last, or, if that is later, when a call was made with none before it pending."""
+        """When a reply or a piece of one came last; or, if later, when a call was made with none before it pending."""
+        self._unfinished = 0
+        """Bytes that came since then."""
         self._timer: IDelayedCall | None = None
         self._reason: TaskError | None = None
         self._open = False
@@ -122,14 +128,21 @@ class TasksConnection(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Take what the service sent."""
-        self._last = self._clock.seconds()
         if self._reason is not None:
             return
+        self._unfinished += len(data)
+        if self._unfinished >= _PIECE:
+            self._progress()
         try:
             for frame in self._frames.feed(data):
+                self._progress()
                 self._take(frame)
         except BadReply as error:
             self.abort(error)
+
+    def _progress(self) -> None:
+        self._last = self._clock.seconds()
+        self._unfinished = 0
 
     def _take(self, frame: bytes) -> None:
         kind, seqid = self._codec.read_head(frame)
@@ -161,7 +174,7 @@ class TasksConnection(Protocol):
             self.was_silent = True
             self.abort(Disconnected(f"the service said nothing for {quiet:.1f} s"))
         else:
-            # Whether the answer is good or bad is nothing to this connection; that one comes is.
+            # Any answer will do: it shows that the connection works.
             self.call(METHODS["check"], ()).addBoth(lambda _: None)
 
     def abort(self, reason: TaskError) -> None:

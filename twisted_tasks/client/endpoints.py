@@ -7,18 +7,25 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.endpoints import HostnameEndpoint, clientFromString, wrapClientTLS
+from twisted.internet.endpoints import clientFromString, wrapClientTLS
 from twisted.internet.error import ConnectError, ConnectingCancelledError
 from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IReactorTime, IStreamClientEndpoint
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-Server: TypeAlias = str | IStreamClientEndpoint
-"""One address: `host:port`, `[IPv6]:port`, a client endpoint string of Twisted (tcp:, tls:, unix:), or an endpoint."""
+from twisted_tasks.hostname import host_endpoint, is_domain_name
 
-_PLAIN = re.compile(r"(?:\[([0-9A-Fa-f:.%\w]+)\]|([^\s:\[\]/]+)):([0-9]{1,5})")
+Server: TypeAlias = str | IStreamClientEndpoint
+"""One address: `host:port`, `[IPv6]:port`, a client endpoint string of Twisted (tcp:, tls:, unix:), or an endpoint.
+
+The port may be left out: it is 6001 then."""
+
+DEFAULT_PORT = 6001
+
+_PLAIN = re.compile(r"(?:\[([0-9A-Fa-f:.%\w]+)\]|([^\s:\[\]/]+))(?::([0-9]{1,5}))?")
 
 
 def parse(reactor: Any, server: Server, tls: Any = None) -> IStreamClientEndpoint:
@@ -32,10 +39,14 @@ def parse(reactor: Any, server: Server, tls: Any = None) -> IStreamClientEndpoin
         return server
     plain = _PLAIN.fullmatch(server.removeprefix("tcp:"))
     if plain is not None:
-        host, port = plain[1] or plain[2], int(plain[3])
+        host, port = plain[1] or plain[2], DEFAULT_PORT if plain[3] is None else int(plain[3])
         if not 1 <= port <= 65535:
             raise ValueError(f"{server!r} has no port that can be")
-        endpoint: IStreamClientEndpoint = HostnameEndpoint(reactor, host, port)
+        if tls is not None and not (isIPAddress(host) or isIPv6Address(host) or is_domain_name(host)):
+            raise ValueError(
+                f"no certificate can be for the host {host!r}: give the service a name without underscores"
+            )
+        endpoint: IStreamClientEndpoint = host_endpoint(reactor, host, port)
         # Without a clock it would take the global reactor's.
         return endpoint if tls is None else wrapClientTLS(tls(host), endpoint, clock=reactor)
     if tls is not None:
@@ -85,12 +96,13 @@ def tls_options(
 
 
 def _authorities(pem: bytes) -> list[Any]:
+    from cryptography.hazmat.primitives.serialization import Encoding
+    from cryptography.x509 import load_pem_x509_certificates
     from twisted.internet import ssl
 
-    found = re.findall(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", pem, re.DOTALL)
-    if not found:
+    if b"BEGIN CERTIFICATE" not in pem:
         raise ValueError("it holds no certificate")
-    return [ssl.Certificate.loadPEM(one) for one in found]
+    return [ssl.Certificate.load(one.public_bytes(Encoding.DER)) for one in load_pem_x509_certificates(pem)]
 
 
 @implementer(IStreamClientEndpoint)

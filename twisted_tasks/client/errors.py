@@ -6,13 +6,17 @@ itself, inside the deadline, is `REPEATABLE`.
 
 from __future__ import annotations
 
+from twisted_tasks.convert import from_thrift
+from twisted_tasks.gen.tasks import ttypes
 from twisted_tasks.model import (
     DeadlineExceeded,
     InvalidArgument,
     Overloaded,
     StoreUnavailable,
     TaskError,
+    TaskIdTaken,
     TaskNotFound,
+    VersionConflict,
 )
 
 __all__ = [
@@ -25,9 +29,11 @@ __all__ = [
     "Overloaded",
     "StoreUnavailable",
     "TaskError",
+    "TaskIdTaken",
     "TaskNotFound",
     "UnknownError",
     "Unreachable",
+    "VersionConflict",
     "error_of",
 ]
 
@@ -66,16 +72,26 @@ class UnknownError(TaskError):
 
 _BY_CODE: dict[int, type[TaskError]] = {
     error.code: error
-    for error in (InvalidArgument, TaskNotFound, Overloaded, InternalError, StoreUnavailable, DeadlineExceeded)
+    for error in (
+        InvalidArgument,
+        TaskNotFound,
+        TaskIdTaken,
+        Overloaded,
+        InternalError,
+        StoreUnavailable,
+        DeadlineExceeded,
+    )
 }
 
 REPEATABLE = (Overloaded, StoreUnavailable, DeadlineExceeded, Disconnected)
 """After these a call is worth repeating."""
 
 
-def error_of(code: int | None, message: str | None) -> TaskError:
-    """Return the error for what the IDL's exception carries."""
+def error_of(code: int | None, message: str | None, current: ttypes.Task | None = None) -> TaskError:
+    """Return the error for what the IDL's exception carries. Raises ValueError when its task makes no sense."""
     text = message or "the service gave no reason"
+    if code == VersionConflict.code:
+        return VersionConflict(None if current is None else from_thrift(current), text)
     if code is None:
         return BadReply(f"the service failed the call without a code: {text}")
     kind = _BY_CODE.get(code)

@@ -12,7 +12,6 @@ from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from twisted_tasks.client.backoff import Backoff
 from twisted_tasks.client.connection import TasksConnection
 from twisted_tasks.client.endpoints import Failover
 from twisted_tasks.client.errors import Disconnected, TaskError
@@ -36,7 +35,7 @@ class Link:
     @param clock: runs the pauses.
     @param silence: see TasksConnection.
     @param ping_interval: see TasksConnection.
-    @param backoff: pauses between attempts.
+    @param pause: gives the seconds to wait after so many attempts in a row that brought nothing.
     @param made: called when there is a connection.
     @param failed: called when every address was tried, or one connected to, in vain.
 
@@ -50,7 +49,7 @@ class Link:
         clock: IReactorTime,
         silence: float,
         ping_interval: float,
-        backoff: Backoff,
+        pause: Callable[[int], float],
         made: Callable[[], None],
         failed: Callable[[], None],
     ) -> None:
@@ -58,7 +57,7 @@ class Link:
         self._clock = clock
         self._silence = silence
         self._ping_interval = ping_interval
-        self._backoff = backoff
+        self._pause_after = pause
         self._tell_made = made
         self._tell_failed = failed
         self._barren = 0
@@ -95,7 +94,7 @@ class Link:
         return factory
 
     def _pause(self, attempts: int) -> float:
-        return self._backoff.pause(self._barren)
+        return self._pause_after(self._barren)
 
     def _failed(self, error: BaseException) -> None:
         self._barren += 1

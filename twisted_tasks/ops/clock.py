@@ -1,4 +1,4 @@
-"""A clock that does not jump when somebody sets the machine's."""
+"""A clock that does not jump when somebody sets the machine's clock."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from zope.interface import implementer
 
 @implementer(IReactorTime)
 class MonotonicClock:
-    """`IReactorTime` whose `seconds` are `time.monotonic`'s. A reactor's own are the time of day.
+    """`IReactorTime` whose `seconds` are those of `time.monotonic`. A reactor's own are the time of day.
 
-    Deadlines are told on this clock; the calls it delays are the reactor's. `seconds` may be asked from any thread.
+    Deadlines are times on this clock. The reactor runs its delayed calls. Any thread may call `seconds`.
 
     @param reactor: runs the delayed calls.
     """

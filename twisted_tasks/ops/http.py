@@ -3,6 +3,8 @@
 /health/live    200 while the reactor turns
 /health/ready   200 when calls should come here, else 503; {"ready": false, "reason": "the service is stopping"}
 /metrics        Prometheus' text format
+
+Requests have no bodies, and connections are few: one stranger here must not cost the clients of the daemon anything.
 """
 
 from __future__ import annotations
@@ -12,51 +14,26 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from prometheus_client.core import Metric
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector, CollectorRegistry
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
-from twisted.internet.interfaces import IListeningPort
+from twisted.internet.interfaces import IListeningPort, IReactorThreads, IReactorTime
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.pages import notFound
-from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET, Request, Site
+
+from twisted_tasks.ops.listening import bind, make_endpoint
+from twisted_tasks.ops.requests.request import Request
+from twisted_tasks.ops.requests.site import Site, plain_text
 
 _log = Logger()
 
-Gather = Callable[[], "Deferred[list[Metric]]"]
+Gather = Callable[[], Deferred[list[Metric]]]
 """Collects the families, in the reactor's thread."""
 
-
-def _json(request: Request, code: int, body: dict[str, Any]) -> bytes:
-    request.setResponseCode(code)
-    request.setHeader("content-type", "application/json")
-    request.setHeader("cache-control", "no-store")
-    return json.dumps(body).encode() + b"\n"
-
-
-class _Folder(Resource):
-    def render(self, request: Request) -> Any:
-        return notFound().render(request)
-
-
-class _Live(Resource):
-    isLeaf = True
-
-    def render_GET(self, request: Request) -> bytes:
-        return _json(request, 200, {"live": True})
-
-
-class _Ready(Resource):
-    isLeaf = True
-
-    def __init__(self, health: Callable[[], tuple[bool, str]]) -> None:
-        super().__init__()
-        self._health = health
-
-    def render_GET(self, request: Request) -> bytes:
-        ready, reason = self._health()
-        return _json(request, 200 if ready else 503, {"ready": ready, "reason": reason})
+MAX_CONNECTIONS = 32
+"""Connections at once. A load balancer, an orchestrator and Prometheus need one each."""
 
 
 class _Gathered(Collector):
@@ -67,71 +44,90 @@ class _Gathered(Collector):
         return self._families
 
 
-class _Metrics(Resource):
-    """Collects in the reactor's thread, where everything that is counted belongs; formats in another one."""
+class _Health:
+    """Answers the requests."""
 
-    isLeaf = True
-
-    def __init__(self, gather: Gather) -> None:
-        super().__init__()
+    def __init__(self, health: Callable[[], tuple[bool, str]], gather: Gather, reactor: IReactorThreads) -> None:
+        self._health = health
         self._gather = gather
+        self._reactor = reactor
+        self._paths = {b"/health/live": self._live, b"/health/ready": self._ready, b"/metrics": self._metrics}
 
-    def render_GET(self, request: Request) -> int:
-        maybeDeferred(self._gather).addCallbacks(
-            self._answer, self._fail, callbackArgs=(request,), errbackArgs=(request,)
-        ).addErrback(self._fail, request)
-        return NOT_DONE_YET
+    def handle(self, request: Request) -> None:
+        """Answer one."""
+        path = self._paths.get(request.path)
+        if path is None:
+            _refuse(request, 404, "there are /health/live, /health/ready and /metrics")
+        elif request.method not in (b"GET", b"HEAD"):
+            _refuse(request, 405, "this can be read only", (b"Allow", b"GET, HEAD"))
+        else:
+            path(request)
 
-    def _answer(self, families: list[Metric], request: Request) -> None:
-        # Imports the reactor, which has to have been chosen by now.
-        from prometheus_client.twisted import MetricsResource
+    def _live(self, request: Request) -> None:
+        _answer(request, 200, {"live": True})
 
+    def _ready(self, request: Request) -> None:
+        ready, reason = self._health()
+        _answer(request, 200 if ready else 503, {"ready": ready, "reason": reason})
+
+    def _metrics(self, request: Request) -> None:
+        # Collected in the reactor's thread, where everything that is counted belongs; formatted in another one.
+        gathered = maybeDeferred(self._gather)
+        gathered.addCallback(self._format, request)
+        gathered.addErrback(self._failed, request)
+
+    def _format(self, families: list[Metric], request: Request) -> Deferred[None]:
+        encode, content_type = choose_encoder((request.field(b"accept") or b"").decode("latin-1"))
         registry = CollectorRegistry(auto_describe=False)
         registry.register(_Gathered(families))
-        MetricsResource(registry).render(request)
+        text = deferToThreadPool(self._reactor, self._reactor.getThreadPool(), encode, registry)
+        fields = [(b"Content-Type", content_type.encode())]
+        return text.addCallback(lambda body: request.answer(200, fields, body))
 
-    def _fail(self, failure: Failure, request: Request) -> None:
+    def _failed(self, failure: Failure, request: Request) -> None:
         _log.failure("the metrics could not be collected", failure)
-        request.setResponseCode(500)
-        request.finish()
+        _refuse(request, 500, "the metrics could not be collected")
 
 
-class _QuietSite(Site):
-    """Does not log requests: they come every few seconds for ever."""
-
-    noisy = False
-    displayTracebacks = False
-
-    def log(self, request: Any) -> None:
-        """Do nothing."""
+def _answer(request: Request, status: int, content: dict[str, Any]) -> None:
+    fields = [(b"Content-Type", b"application/json"), (b"Cache-Control", b"no-store")]
+    request.answer(status, fields, json.dumps(content).encode() + b"\n")
 
 
-def site(health: Callable[[], tuple[bool, str]], gather: Gather) -> Site:
-    """Return what answers the requests."""
-    root, health_folder = _Folder(), _Folder()
-    root.putChild(b"health", health_folder)
-    health_folder.putChild(b"live", _Live())
-    health_folder.putChild(b"ready", _Ready(health))
-    root.putChild(b"metrics", _Metrics(gather))
-    return _QuietSite(root, timeout=60)
+def _refuse(request: Request, status: int, detail: str, *more: tuple[bytes, bytes]) -> None:
+    fields, body = plain_text(status, detail, request.head)
+    request.answer(status, [*fields, *more], body)
+
+
+def site(health: Callable[[], tuple[bool, str]], gather: Gather, clock: IReactorTime, reactor: IReactorThreads) -> Site:
+    """Return what answers the requests.
+
+    @param clock: monotonic; times the connections.
+    @param reactor: has the threads in which metrics are formatted.
+    """
+    return Site(_Health(health, gather, reactor).handle, clock, max_connections=MAX_CONNECTIONS)
 
 
 class HttpService(Service):
     """Listens for them, before the daemon begins to start and until it has stopped.
 
-    @param listen: binds a port for a factory, or raises what the start is to fail with.
+    @param command: the daemon's, as people type it, for errors.
+    @param description: names the endpoint.
     @param site: what answers.
+    @raise ValueError: when there is no such endpoint, in a sentence.
     """
 
-    def __init__(self, listen: Callable[[Site], IListeningPort], site: Site) -> None:
-        self._listen = listen
+    def __init__(self, command: str, reactor: object, description: str, site: Site) -> None:
+        self._command = command
+        self._description = description
+        self._endpoint = make_endpoint(reactor, description)
         self._site = site
         self._port: IListeningPort | None = None
 
     def privilegedStartService(self) -> None:
         """Bind the port."""
         super().privilegedStartService()
-        self._port = self._listen(self._site)
+        self._port = bind(self._command, self._description, self._endpoint, self._site, "health and metrics on")
 
     def startService(self) -> None:
         """Bind the port if that has not been done."""
@@ -140,7 +136,8 @@ class HttpService(Service):
         super().startService()
 
     def stopService(self) -> Deferred[Any]:
-        """Close the port."""
+        """Close the port, and the connections when their answers are written."""
         super().stopService()
         port, self._port = self._port, None
+        self._site.drain().addErrback(lambda _: None)  # nobody waits for it
         return maybeDeferred(port.stopListening) if port is not None else succeed(None)

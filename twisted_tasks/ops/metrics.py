@@ -1,7 +1,7 @@
-"""Counts and times that cost next to nothing to keep, and are put into Prometheus' form only when somebody asks.
+"""Counters and histograms that are cheap to keep. They get Prometheus' form when somebody asks for the metrics.
 
-A histogram of prometheus_client takes a lock and walks its buckets for every observation; this one is an index into a
-list. Everything here is used from the reactor's thread alone.
+A histogram of prometheus_client takes a lock and walks its buckets for each observation. One of these is an index into
+a list. Only the reactor's thread uses what is here.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ SIZES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 
 
 class Histogram:
-    """How many values fell between which bounds.
+    """Counts values between bounds.
 
-    @param bounds: the upper bounds, ascending; each belongs to its bucket, and one more bucket has what is above.
+    @param bounds: the upper bounds, ascending. A bound belongs to its bucket. One more bucket has what is above all.
     """
 
     __slots__ = ("bounds", "counts", "sum")
@@ -33,7 +33,7 @@ class Histogram:
         self.sum = 0.0
 
     def observe(self, value: float) -> None:
-        """Count a value in."""
+        """Count a value."""
         self.counts[bisect_left(self.bounds, value)] += 1
         self.sum += value
 
@@ -43,12 +43,12 @@ class Histogram:
         return sum(self.counts)
 
     def add(self, other: Histogram) -> None:
-        """Count in what another histogram of the same bounds has."""
+        """Add the counts of another histogram with the same bounds."""
         self.counts = [one + two for one, two in zip(self.counts, other.counts, strict=True)]
         self.sum += other.sum
 
     def buckets(self) -> list[tuple[str, float]]:
-        """Return (upper bound, values up to it) as Prometheus wants them: each bucket with all below it."""
+        """Return (upper bound, number of values up to it) for each bucket, as Prometheus wants them."""
         total, buckets = 0, []
         for bound, count in zip((*(f"{bound:.9g}" for bound in self.bounds), "+Inf"), self.counts, strict=True):
             total += count
@@ -92,10 +92,9 @@ class Pulled(Collector):
 
 
 class CallMetrics:
-    """Calls by method and outcome: how many, how long.
+    """Counts and times calls by method and outcome.
 
-    @param methods: the names there are; a call of any other name is counted as of "unknown", since clients make the
-        others up.
+    @param methods: the methods there are. A call of another name counts as "unknown", since clients can make up any.
     """
 
     def __init__(self, methods: Iterable[str]) -> None:
@@ -105,12 +104,12 @@ class CallMetrics:
     def ended_with(self, exception: str) -> dict[str, Histogram]:
         """Return the histograms, by method, of calls that end with this type of exception ("" for none).
 
-        Who counts a call looks its method up there, and asks `new` when it is not there: that is all it may cost.
+        To count a call, look its method up here, and call `new` if it is missing. This is on the path of every call.
         """
         return self._series.setdefault(exception, {})
 
     def new(self, series: dict[str, Histogram], method: str) -> Histogram:
-        """Return the histogram for a method that is not in `series`: its own, or the one of those unknown."""
+        """Return the histogram for a method that is not in `series`: its own, or that of unknown methods."""
         return series.setdefault(method if method in self._methods else "unknown", Histogram())
 
     def collect(self) -> Iterator[Metric]:

@@ -1,4 +1,4 @@
-"""Tells whoever started the daemon how it is: systemd, or nobody.
+"""Tells systemd how the daemon is, if systemd has started it.
 
 The protocol is sd_notify(3): a datagram of VARIABLE=value lines to the Unix socket that NOTIFY_SOCKET names.
 """
@@ -17,20 +17,20 @@ from twisted.logger import Logger
 
 
 class Notifier(Protocol):
-    """Told of the daemon's life. Its methods return at once and do not raise."""
+    """Told how the daemon is. Its methods return at once and do not raise."""
 
     def ready(self) -> None:
-        """Take note that the ports are bound, and the store is open or was found to be out of reach."""
+        """Called when the ports are bound, and the store is open or known to be out of reach."""
 
     def status(self, text: str) -> None:
-        """Take note of a sentence for people."""
+        """Called with a sentence for people when the state changes."""
 
     def stopping(self) -> None:
-        """Take note that the daemon has begun to stop."""
+        """Called when the daemon begins to stop."""
 
 
 class NullNotifier:
-    """Nobody is told."""
+    """Tells nobody."""
 
     def ready(self) -> None:
         """Do nothing."""
@@ -46,7 +46,7 @@ class SystemdNotifier(Service):
     """Tells systemd, and feeds its watchdog while the reactor turns.
 
     @param path: what NOTIFY_SOCKET holds: a path, or `@` and a name in the abstract namespace.
-    @param clock: runs the watchdog's ticks; has to be the reactor, since it is the reactor that they show alive.
+    @param clock: runs the watchdog's ticks. It must be the reactor: the ticks show that the reactor turns.
     @param watchdog: seconds without a tick after which systemd ends the daemon; None for never.
     """
 
@@ -73,20 +73,20 @@ class SystemdNotifier(Service):
         self._send("STOPPING=1")
 
     def startService(self) -> None:
-        """Begin to feed the watchdog, where there is one, twice as often as it asks for, as sd_watchdog_enabled(3)."""
+        """Begin to feed the watchdog, if there is one: twice in its time, as sd_watchdog_enabled(3) advises."""
         super().startService()
         if self._watchdog is not None and not self._ticks.running:
             self._ticks.start(self._watchdog / 2)
 
     def stopService(self) -> None:
-        """Feed the watchdog no more."""
+        """Stop feeding the watchdog."""
         super().stopService()
         if self._ticks.running:
             self._ticks.stop()
 
     def _send(self, message: str) -> None:
         try:
-            # A socket for each message: there are few, and systemd may make its own anew when it is upgraded.
+            # A new socket for each message: there are few, and an upgrade of systemd may replace its own.
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sender:
                 sender.sendto(message.encode(), self._address)
         except OSError as error:
@@ -96,9 +96,9 @@ class SystemdNotifier(Service):
 
 
 def systemd_notifier(environment: Mapping[str, str], clock: IReactorTime, pid: int) -> SystemdNotifier | None:
-    """Return the way to tell systemd, where these environment variables say that it wants to be told.
+    """Return a notifier if these environment variables say that systemd wants to be told, else None.
 
-    @param pid: this process's: WATCHDOG_PID says whose ticks are waited for, and it may be another process's.
+    @param pid: of this process. WATCHDOG_PID may name another process, and then this one has no watchdog.
     """
     path = environment.get("NOTIFY_SOCKET", "")
     if not path.startswith(("/", "@")):
@@ -109,6 +109,6 @@ def systemd_notifier(environment: Mapping[str, str], clock: IReactorTime, pid: i
 
 
 def forget_systemd(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Remove what concerns this process alone from an environment that child processes inherit."""
+    """Remove from an environment for child processes what systemd means for this process alone."""
     for name in ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
         environment.pop(name, None)

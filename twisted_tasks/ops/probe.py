@@ -1,4 +1,4 @@
-"""Whether the thing behind the service works: looked at in the background, told at once."""
+"""Checks in the background whether what the daemon works with is well, and tells the last result at once."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from twisted.python.failure import Failure
 
 
 class Probe(Service):
-    """Asks every few seconds whether something works, and keeps the last answer.
+    """Asks every few seconds whether something works, and keeps the last result.
 
-    @param ping: takes a deadline (on `clock`); gives a Deferred that fails, with an error fit to be read, when the
-        thing does not work. Has to fire by the deadline.
-    @param clock: what deadlines and pauses are told on.
-    @param interval: seconds between two looks.
-    @param timeout: seconds a look may take.
-    @param changed: called when what it found is another thing than before, with the sentence.
+    @param ping: takes a deadline on `clock`. Returns a Deferred that fires by then, and fails with an error that people
+        can read if the thing does not work.
+    @param what: what is asked, for people: "the task store".
+    @param clock: for deadlines and pauses.
+    @param interval: seconds between two checks.
+    @param timeout: seconds that a check may take.
+    @param changed: called with a sentence when the result differs from the one before.
     """
 
     _log = Logger()
@@ -29,6 +30,7 @@ class Probe(Service):
     def __init__(
         self,
         ping: Callable[[float], Deferred[Any]],
+        what: str,
         clock: IReactorTime,
         *,
         interval: float = 2.0,
@@ -37,6 +39,7 @@ class Probe(Service):
     ) -> None:
         self._changed = changed
         self._ping = ping
+        self._what = what
         self._clock = clock
         self._timeout = timeout
         self._loop = LoopingCall(self._look)
@@ -44,19 +47,19 @@ class Probe(Service):
         self._interval = interval
         self._looking: Deferred[LoopingCall] | None = None
         self.ok = False
-        self.message = "the task store has not been looked at yet"
+        self.message = f"{what} has not been checked yet"
 
     def health(self) -> tuple[bool, str]:
-        """Return whether the last look found it working, and a sentence. Never waits."""
+        """Return whether it worked at the last check, and a sentence. Never waits."""
         return self.ok, self.message
 
     def startService(self) -> None:
-        """Look now, and then every `interval` seconds."""
+        """Check now, and then every `interval` seconds."""
         super().startService()
         self._looking = self._loop.start(self._interval)
 
     def stopService(self) -> Deferred[None]:
-        """Stop looking; fires when a look that is under way has ended."""
+        """Stop checking; fires when a check that is under way has ended."""
         super().stopService()
         if self._loop.running:
             self._loop.stop()
@@ -67,7 +70,7 @@ class Probe(Service):
         return self._ping(self._clock.seconds() + self._timeout).addCallbacks(self._works, self._fails)
 
     def _works(self, result: object) -> None:
-        self._turn(True, "the task store works")
+        self._turn(True, f"{self._what} works")
 
     def _fails(self, failure: Failure) -> None:
         self._turn(False, failure.getErrorMessage())

@@ -1,4 +1,4 @@
-"""Whether calls should come here: what the probe of the store last found, until the daemon begins to stop."""
+"""Whether calls should come to this daemon: the probe's last result, until the daemon begins to stop."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 
 class Readiness:
-    """Asked by load balancers, by `check()` and by whoever starts the daemon. Never waits.
+    """Answers load balancers, `check()` and whoever started the daemon. Never waits.
 
-    @param health: gives (whether what is behind the service works, a sentence), at once.
+    @param health: returns at once (whether the backend works, a sentence).
     """
 
     def __init__(self, health: Callable[[], tuple[bool, str]]) -> None:

@@ -1,9 +1,9 @@
-"""How the process itself is: whether its reactor keeps up, its memory, its garbage collections, what it runs on."""
+"""Metrics of the process: how late its reactor is, memory, garbage collections, versions."""
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 
 from prometheus_client import CollectorRegistry
@@ -17,13 +17,13 @@ from twisted_tasks.ops.metrics import Histogram, Pulled, gauge, histogram
 
 
 class ReactorLag(Service):
-    """Measures how late the reactor is: what a call that arrives now has to wait for.
+    """Measures how late the reactor is, which is how long a call that arrives now has to wait.
 
     @param clock: the reactor's timers, on monotonic time.
     """
 
     interval = 0.1
-    """Seconds between two measurements; a stall of this length is seen for certain."""
+    """Seconds between two measurements. A stall of this length is always seen."""
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
@@ -36,7 +36,7 @@ class ReactorLag(Service):
         self._wait()
 
     def stopService(self) -> None:
-        """Measure no more."""
+        """Stop measuring."""
         super().stopService()
         if self._call is not None and self._call.active():
             self._call.cancel()
@@ -55,6 +55,12 @@ class ReactorLag(Service):
         ]
 
 
+def versions_text(packages: Sequence[str]) -> str:
+    """Return the versions of these packages in a line: "twisted-tasks 0.1.0 (twisted 26.10.0, Python 3.13.1)"."""
+    own, *others = [f"{package} {metadata.version(package)}" for package in packages]
+    return f"{own} ({', '.join([*others, f'Python {platform.python_version()}'])})"
+
+
 def build_info(name: str, packages: Iterable[str]) -> Pulled:
     """Return a collector of one gauge, always 1, whose labels are the versions of Python and these packages."""
     versions = {"python": platform.python_version()}
@@ -68,7 +74,7 @@ def build_info(name: str, packages: Iterable[str]) -> Pulled:
 
 
 def process_registry() -> CollectorRegistry:
-    """Return a registry with what prometheus_client knows of every process: CPU, memory, files, collections."""
+    """Return a registry with prometheus_client's metrics of every process: CPU, memory, files, collections."""
     registry = CollectorRegistry()
     GCCollector(registry)
     ProcessCollector(registry=registry)
@@ -76,4 +82,4 @@ def process_registry() -> CollectorRegistry:
 
 
 MAXIMA: Mapping[str, str] = {"process_start_time_seconds": "the newest", "process_max_fds": "each has its own"}
-"""Gauges that say nothing when those of several processes are added up, and why."""
+"""Gauges of which the sum over several processes means nothing, and why."""

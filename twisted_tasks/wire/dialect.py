@@ -4,7 +4,7 @@ What a client sends first, by its transport:
 
     unframed    the message itself
     framed      its length in four bytes, big-endian, then the message
-    THeader     a frame that holds 0x0FFF, headers and the message
+    THeader     a frame that holds 0x0FFF, headers and the message; other frames may be around such frames
     HTTP        "POST " and so on; other methods too, since HTTP has an answer for them
     zlib        0x78 and a check of it; unframed or framed messages are inside, or the frames are around
 
@@ -35,6 +35,7 @@ class Transport(enum.Enum):
     HTTP = "http"
     ZLIB = "zlib"
     FRAMED_ZLIB = "framed zlib"
+    FRAMED_HEADER = "framed header"
 
 
 class Protocol(enum.Enum):
@@ -77,6 +78,7 @@ _STRANGERS = {
 }
 
 
+_HEADER = b"\x0f\xff"
 _NAME_START = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
 _NAME = _NAME_START + b"0123456789"
 
@@ -106,11 +108,13 @@ def _detect(start: bytes) -> Dialect | None:
 
 
 def _detect_length(start: bytes) -> Dialect | None:
-    """Do so for bytes that begin with a length: that of a frame, unless a name or an object follows at once."""
+    """Do the same for bytes that begin with a length: that of a frame, unless a name or an object follows at once."""
     if len(start) < 6:
         return None
-    if start[4:6] == b"\x0f\xff":
+    if start[4:6] == _HEADER:
         return Dialect(Transport.HEADER, None)
+    if start[4] == 0 and start[8:9] == _HEADER[:1]:
+        return Dialect(Transport.FRAMED_HEADER, None)
     if start[4] == 0x78 and start[5] not in _NAME and start[:4] != b"\0\0\0\1":
         return Dialect(Transport.FRAMED_ZLIB, None) if _is_zlib(start[4:]) else None
     if start[4] in _NAME_START or start[4] == 0x7B:

@@ -1,4 +1,4 @@
-"""How much one client may ask of the wire layer. Numbers and their reasons; nothing else."""
+"""How much clients may ask of the wire layer. Numbers and their reasons; nothing else."""
 
 from __future__ import annotations
 
@@ -16,22 +16,28 @@ class Limits:
 
     max_message_size: int = _limit(
         4 * 2**20,
-        "bytes of one message, after decompression; a hundred times what the longest legal arguments of a call take, "
-        "and small enough that a thousand clients sending their largest still fit into memory",
+        "bytes of one message, after decompression; a hundred times what the longest legal arguments of most calls "
+        "take, and small enough that many clients sending their largest still fit into memory",
     )
     max_string_length: int = _limit(
         4 * 2**20,
         "bytes of one string or binary; by default only the message bounds it, since its bytes are counted there",
     )
-    max_elements: int = _limit(
-        262_144,
-        "elements of all lists, sets and maps of one message together; an element may take one byte on the wire and a "
-        "hundred once it is an object, so this bounds what decoding a message can take to some 45 MiB, or 80 in JSON",
+    max_values: int = _limit(
+        16_384,
+        "values in one message: fields of structs, elements of lists and sets, keys and values of maps; a value may "
+        "take one byte on the wire and a hundred once it is an object, and each costs time, so this bounds what "
+        "decoding one message can take to some 2 MiB and 50 ms. A batch of 500 changes has 6,000",
     )
     max_depth: int = _limit(
         32,
         "structs and containers within one another, the arguments included; half of what Thrift's own decoders stop "
         "at, and more than an IDL written by people nests",
+    )
+    first_message_timeout: float | None = _limit(
+        30.0,
+        "seconds from the moment a connection is accepted until its first message is whole, a TLS handshake "
+        "included; connections that never say anything would keep others out",
     )
     message_timeout: float = _limit(
         30.0,
@@ -55,8 +61,13 @@ class Limits:
     )
     max_unsent: int = _limit(
         16 * 2**20,
-        "bytes of replies that may wait for one client to read them; reading stops at 64 KiB, so only replies to "
-        "calls already in flight add to that",
+        "bytes of replies that may wait on one connection, for its client to read them or for a call before them to "
+        "end; reading stops much earlier, so only replies to calls already in flight add to that",
+    )
+    max_buffered: int = _limit(
+        64 * 2**20,
+        "bytes of messages and replies that all connections together may make the process keep; beyond it the "
+        "connection that has most is cut. Two lists of 200,000 tasks",
     )
 
     def __post_init__(self) -> None:

@@ -6,8 +6,10 @@ import enum
 
 from zope.interface import Attribute, Interface, implementer
 
+from twisted_tasks.wire.current import ICall
 
-class Outcome(enum.Enum):
+
+class CallOutcome(enum.Enum):
     """How a call ended, as the wire layer sees it."""
 
     RETURNED = "returned"
@@ -15,7 +17,8 @@ class Outcome(enum.Enum):
     RAISED = "raised"
     """With an exception that the method declares."""
     REFUSED = "refused"
-    """With a TApplicationException: no such method, malformed arguments, a handler that failed."""
+    """With a TApplicationException: no such method, malformed arguments, a handler that failed. A oneway call that was
+    refused ends so, too, though its client is not told."""
     ONEWAY = "oneway"
     """With no reply, as its method asks."""
 
@@ -25,21 +28,22 @@ class IConnection(Interface):
 
     number = Attribute("Which connection of its factory it is, counted from one.")
     dialect = Attribute('What its client speaks, such as "framed binary"; None until that is known.')
+    peer = Attribute("Its client's address, for people to read.")
 
 
 class IWireObserver(Interface):
     """Told of every connection and call. Its methods run on the hot path: they return at once and do not raise."""
 
     def connection_opened(connection: IConnection) -> None:
-        """A client has shown what it speaks."""
+        """Called when a client has shown what it speaks."""
 
     def connection_closed(connection: IConnection, reason: str) -> None:
-        """A connection has ended, for a reason that is one of a few phrases; opened or not."""
+        """Called when a connection has ended, for a reason that is one of a few phrases; opened or not."""
 
-    def call_ended(connection: IConnection, method: str, started: float, ended: float, outcome: Outcome) -> None:
-        """A call has ended. Times are those of the factory's clock; `ended` is when its reply was known, not sent.
+    def call_ended(connection: IConnection, call: ICall, ended: float, outcome: CallOutcome) -> None:
+        """Called when a call has ended, with the time, by the factory's clock, when its reply was known, not sent.
 
-        `method` is what the client sent: for a call that was REFUSED it may be anything.
+        `call.method` is what the client sent: for a call that was REFUSED it may be anything.
         """
 
 
@@ -53,5 +57,5 @@ class NullObserver:
     def connection_closed(self, connection: IConnection, reason: str) -> None:
         """Do nothing."""
 
-    def call_ended(self, connection: IConnection, method: str, started: float, ended: float, outcome: Outcome) -> None:
+    def call_ended(self, connection: IConnection, call: ICall, ended: float, outcome: CallOutcome) -> None:
         """Do nothing."""

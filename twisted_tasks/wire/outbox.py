@@ -12,6 +12,7 @@ from the beginning until the socket takes less than all, and again after a "resu
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.abstract import FileDescriptor
@@ -22,18 +23,20 @@ PIECE = 64 * 1024
 class Outbox:
     """Bytes on their way to one client.
 
+    @ivar encode: what bytes go through when they are handed over, in order and a piece at a time; None for nothing.
     @ivar waiting: how many bytes are kept here, besides those the transport has.
     @ivar stalled: whether the transport has said "pause".
     @ivar pieces: how often it has said "resume".
     """
 
-    __slots__ = ("_at_once", "_kept", "_transport", "pieces", "stalled", "waiting")
+    __slots__ = ("_at_once", "_kept", "_transport", "encode", "pieces", "stalled", "waiting")
 
     def __init__(self, transport: Any) -> None:
         self._transport = transport
         # Whether the transport is a bare socket (TLS is not) that surely has nothing to send.
         self._at_once = isinstance(transport, FileDescriptor)
-        self._kept: deque[memoryview | bytes] = deque()
+        self._kept: deque[memoryview] = deque()
+        self.encode: Callable[[bytes], bytes] | None = None
         self.waiting = 0
         self.stalled = False
         self.pieces = 0
@@ -59,6 +62,8 @@ class Outbox:
 
     def _hand_over(self, data: bytes) -> None:
         """Send what the socket takes now, and let the transport send the rest."""
+        if self.encode is not None:
+            data = self.encode(data)
         if self._at_once:
             sent = self._transport.writeSomeData(data)
             if sent == len(data):
@@ -69,11 +74,11 @@ class Outbox:
         self._transport.write(data)
 
     def pause(self) -> None:
-        """Know that the transport has enough for now."""
+        """Called when the transport has enough for now."""
         self.stalled = True
 
     def resume(self) -> None:
-        """Know that the transport has sent all it had, and hand over what was kept."""
+        """Called when the transport has sent all it had: hand over what was kept."""
         self.stalled = False
         self.pieces += 1
         self._at_once = isinstance(self._transport, FileDescriptor)
@@ -82,5 +87,6 @@ class Outbox:
     def drop(self) -> None:
         """Forget what is kept: nobody will take it."""
         self._kept.clear()
+        self.encode = None  # it has the splitter, and that may have a long message
         self.waiting = 0
         self._at_once = False

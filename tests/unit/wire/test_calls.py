@@ -1,4 +1,7 @@
-"""What becomes of a call: its reply, its place, and the errors that are not its method's own."""
+"""What becomes of a call: its reply, its place, and the errors that are not its method's own.
+
+Covers `wire.connection`.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,9 @@ import pytest
 from thrift.Thrift import TApplicationException, TMessageType
 
 from tests.interop.gen.twisted.everything.ttypes import Refused
-from tests.unit.wire.clients import Client
-from tests.unit.wire.memory import UNFRAMED, Server, call, replies
+from tests.support.wire_clients import Client
+from tests.support.wire_memory import UNFRAMED, Server, call, replies
+from twisted_tasks.wire.current import CurrentCall
 from twisted_tasks.wire.server import Limits
 
 framings = pytest.mark.parametrize("framed", [True, False], ids=["framed", "unframed"])
@@ -114,12 +118,13 @@ def test_pipelining_is_bounded() -> None:
 
 
 def test_arrival() -> None:
-    """While a call is begun the factory tells when its last byte came, however long it has waited for others since."""
-    server = Server(Limits(max_pending=1))
+    """While a call is begun its handler can read when its last byte came, however long it has waited since."""
+    current = CurrentCall()
+    server = Server(Limits(max_pending=1), current=current)
     server.handler.held = held = []
     arrived: list[float] = []
     later = server.handler.later
-    server.handler.later = lambda milliseconds: arrived.append(server.factory.arrived()) or later(milliseconds)
+    server.handler.later = lambda milliseconds: arrived.append(current.arrived) or later(milliseconds)
     first, second = server.connect(), server.connect()
     second_call = call("later", 2, milliseconds=2)
     server.clock.advance(10)
@@ -139,7 +144,7 @@ def test_replies_that_wait_are_bounded() -> None:
     server.handler.held = held = []
     connection = server.connect()
     connection.send(call("later", 0, milliseconds=1) + call("notified") * 50 + call("notified"))
-    assert (len(connection.protocol._waiting), connection.transport.producerState) == (4, "paused")
+    assert (len(connection.protocol._replies.waiting), connection.transport.producerState) == (4, "paused")
     assert server.factory.in_flight == 1
     held[0].callback(1)
     server.clock.advance(0)

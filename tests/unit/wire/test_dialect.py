@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.wire.clients import DIALECTS, Client
+from tests.support.wire_clients import DIALECTS, Client
 from twisted_tasks.wire.dialect import UnknownDialect, detect
 
 

@@ -1,4 +1,7 @@
-"""Every dialect, whole, in pieces, and damaged."""
+"""Every dialect, whole, in pieces, and damaged.
+
+Covers `wire.protocols.json_values`, `wire.transports.zlib`.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import gc
 import itertools
 import os
 from collections.abc import Iterable
+from random import Random
 from typing import Any
 
 import pytest
@@ -14,8 +18,8 @@ from hypothesis import strategies as st
 from thrift.Thrift import TApplicationException, TMessageType
 
 from tests.interop.gen.twisted.everything.ttypes import Bag, Either, Leaf
-from tests.unit.wire.clients import DIALECTS, Client, Dialect
-from tests.unit.wire.memory import Connection, Server
+from tests.support.wire_clients import DIALECTS, Client, Dialect
+from tests.support.wire_memory import Connection, Server
 from twisted_tasks.wire.server import Limits
 
 EXAMPLES = int(os.environ.get("TASKS_TEST_EXAMPLES", "20"))
@@ -98,6 +102,9 @@ bags = st.builds(
     row=st.lists(leaves, max_size=2),
 )
 cuts = st.lists(st.integers(0, 10**6), max_size=12)
+_HEADER = b"\0\0\1\0\x0f\xff"
+STARTS = [b"", b"\x80\x01", b"\x82!", b"[1,", b"\0\0\1\0", _HEADER, b"\0\0\1\0" + _HEADER, b"POST ", b"x\x9c"]
+garbage = st.lists(st.builds(bytes.__add__, st.sampled_from(STARTS), st.binary(min_size=1, max_size=100)), max_size=4)
 simple_calls = st.one_of(
     st.tuples(st.just("inherited"), st.fixed_dictionaries({"text": texts})),
     st.tuples(st.just("strings"), st.fixed_dictionaries({"values": st.lists(texts, max_size=3)})),
@@ -140,7 +147,7 @@ def calls_for(dialect: Dialect) -> st.SearchStrategy[tuple[str, dict[str, Any]]]
 def test_pieces(dialect: Dialect) -> None:
     """However a stream of messages is cut into segments, the same messages come out."""
 
-    @settings(max_examples=EXAMPLES, deadline=None)
+    @settings(max_examples=EXAMPLES)
     @given(st.lists(calls_for(dialect), min_size=1, max_size=4), cuts)
     def check(made: list[tuple[str, dict[str, Any]]], places: list[int]) -> None:
         client = Client(dialect)
@@ -149,6 +156,35 @@ def test_pieces(dialect: Dialect) -> None:
             connection.send(piece)
         wanted = [(name, seqid, expected(name, args)) for seqid, (name, args) in enumerate(made)]
         assert client.replies(connection.received(), len(made)) == wanted
+
+    check()
+
+
+@every_dialect
+def test_order_beside_garbage(dialect: Dialect) -> None:
+    """Replies come in order, in whatever order calls end and bytes come, while other connections send garbage."""
+
+    @settings(max_examples=EXAMPLES)
+    @given(st.lists(st.booleans(), min_size=1, max_size=8), st.randoms(use_true_random=False), cuts, garbage)
+    def check(slow: list[bool], chance: Random, places: list[int], strangers: list[bytes]) -> None:
+        server = Server()
+        server.handler.held = held = []
+        client = Client(dialect)
+        connection = server.connect()
+        calls = [
+            client.call("later", seqid, milliseconds=1) if late else client.call("inherited", seqid, text="x")
+            for seqid, late in enumerate(slow)
+        ]
+        for piece in cut(b"".join(calls), places):
+            connection.send(piece)
+            if strangers:
+                server.connect().send(strangers.pop())
+        while held:
+            # HTTP begins a call when the one before it has ended.
+            held.pop(chance.randrange(len(held))).callback(1)
+            server.clock.advance(0)
+        wanted = [("later", seqid, 1) if late else ("inherited", seqid, "x") for seqid, late in enumerate(slow)]
+        assert client.replies(connection.received(), len(slow)) == wanted
 
     check()
 
@@ -165,7 +201,7 @@ def test_byte_by_byte(dialect: Dialect) -> None:
 
 
 SMALL = Limits(
-    max_message_size=2048, max_string_length=1024, max_elements=100, max_depth=8, max_pending=4, max_unsent=4096
+    max_message_size=2048, max_string_length=1024, max_values=110, max_depth=8, max_pending=4, max_unsent=4096
 )
 
 
@@ -199,7 +235,7 @@ def survive(server: Server, connection: Connection, pieces: Iterable[bytes]) -> 
 def test_random_bytes() -> None:
     """Random bytes never raise out of the protocol, never leave a timer behind, never grow memory past the limits."""
 
-    @settings(max_examples=20 * EXAMPLES, deadline=None)
+    @settings(max_examples=20 * EXAMPLES)
     @given(st.sampled_from(STARTS), st.lists(st.binary(min_size=1, max_size=300), min_size=1, max_size=6))
     def check(start: bytes, garbage: list[bytes]) -> None:
         server = Server(SMALL)
@@ -212,7 +248,7 @@ def test_random_bytes() -> None:
 def test_mutated_bytes(dialect: Dialect) -> None:
     """The same for messages with some bytes changed, added or missing."""
 
-    @settings(max_examples=EXAMPLES, deadline=None)
+    @settings(max_examples=EXAMPLES)
     @given(st.lists(calls_for(dialect), min_size=1, max_size=3), changes, cuts)
     def check(made: list[tuple[str, dict[str, Any]]], changed: list[tuple[int, str, bytes]], places: list[int]) -> None:
         stream = bytearray(stream_of(Client(dialect), made))
@@ -228,7 +264,6 @@ def test_mutated_bytes(dialect: Dialect) -> None:
     check()
 
 
-STARTS = [b"", b"\x80\x01", b"\x82!", b"[1,", b"\0\0\1\0", b"\0\0\1\0\x0f\xff", b"POST ", b"x\x9c"]
 changes = st.lists(
     st.tuples(st.integers(0, 10**6), st.sampled_from(["set", "insert", "delete"]), st.binary(min_size=1, max_size=4)),
     min_size=1,

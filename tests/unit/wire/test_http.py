@@ -1,4 +1,7 @@
-"""Thrift over HTTP: what HTTP itself asks for."""
+"""Thrift over HTTP: what HTTP itself asks for.
+
+Covers `wire.transports.http`.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,8 @@ import h11
 import pytest
 from thrift.Thrift import TApplicationException, TMessageType
 
-from tests.unit.wire.clients import Client
-from tests.unit.wire.memory import UNFRAMED, Connection, Server, replies
+from tests.support.wire_clients import Client
+from tests.support.wire_memory import UNFRAMED, Connection, Server, call, replies
 from twisted_tasks.wire.server import Limits
 
 BODY = Client(UNFRAMED).call("inherited", 5, text="x")
@@ -134,7 +137,28 @@ def test_many_chunks() -> None:
     assert connection.cut
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/json"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "application/octet-stream",
+        "Application/Octet-Stream",
+        "application/octet-stream; charset=binary",
+        "APPLICATION/X-THRIFT ;protocol=TBINARY",
+        "application/vnd.apache.thrift.binary",
+        "application/thrift",
+        "",
+        None,
+    ],
+)
+def test_types_of_a_body(kind: str | None) -> None:
+    """What clients call Thrift is taken: in any case, with parameters, or not called anything."""
+    assert ask(request(Content_Type=kind))[1] == [200]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["text/plain", "application/x-www-form-urlencoded", "application/json"],
+)
 def test_415(kind: str) -> None:
     """A body that says it is something else is refused with what would be taken; the connection goes on."""
     connection = Server().connect()
@@ -164,6 +188,55 @@ def test_malformed_arguments() -> None:
     ((status, _, body),) = responses(connection.received())
     ((name, seqid, error),) = replies(body, framed=False)
     assert (status, name, seqid, error.type) == (200, "inherited", 5, TApplicationException.PROTOCOL_ERROR)
+
+
+@pytest.mark.parametrize(
+    ("version", "headers"),
+    [
+        ("1.1", {"Content_Length": "5", "Transfer_Encoding": "chunked"}),
+        ("1.1", {"Transfer_Encoding": "chunked", "Content_Length": "5"}),
+        ("1.1", {"Content_Length": "0", "Transfer_Encoding": "Chunked"}),
+        ("1.0", {"Content_Length": None, "Transfer_Encoding": "chunked"}),
+        ("1.0", {"Content_Length": "5", "Transfer_Encoding": "chunked"}),
+    ],
+)
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_what_others_might_read_differently(version: str, headers: dict[str, str | None], method: str) -> None:
+    """A request with a length and chunks, or chunks in HTTP/1.0, is 400; what follows it is not looked at."""
+    body = b"0\r\n\r\n" + request()
+    connection, statuses = ask(request(method, body, version, **headers), method=method)
+    assert statuses == [400]
+    assert connection.half_closed
+
+
+def test_a_long_head_takes_turns() -> None:
+    """A head of many lines is given to h11 in pieces, and counts for many messages; one that is too long is refused."""
+    lines = "".join(f"a{number}: b\r\n" for number in range(1000))
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n" + lines.encode() + b"\r\n"
+    server = Server()
+    connection = server.connect()
+    connection.protocol.dataReceived(head * 3)
+    # The first took the whole turn.
+    assert connection.transport.producerState == "paused"
+    assert connection.received().count(b" 400 ") == 1
+    server.clock.advance(0)
+    assert connection.received().count(b" 400 ") == 2
+    connection = Server().connect()
+    connection.send(head.replace(b"\r\n\r\n", b"\r\n" + lines.encode() * 5 + b"\r\n"))
+    assert connection.received().startswith(b"HTTP/1.1 431 ")
+
+
+@pytest.mark.parametrize("cut_at", [0, 3, -1])
+def test_a_frame_in_a_body(cut_at: int) -> None:
+    """A body may hold a frame, and is answered in one; a frame that is not the body's size is 400."""
+    frame = call("inherited", 5, text="x")
+    data = frame[:cut_at] if cut_at else frame
+    connection = Server().connect()
+    connection.send(request(body=data))
+    ((status, _, body),) = responses(connection.received())
+    assert status == (400 if cut_at else 200)
+    if not cut_at:
+        assert replies(body) == [("inherited", 5, "x")]
 
 
 @pytest.mark.parametrize(

@@ -6,19 +6,21 @@ import random
 import string
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from thrift.Thrift import TApplicationException, TMessageType
+from thrift.transport.TZlibTransport import TZlibTransport
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
 from tests.interop.gen.twisted.everything.ttypes import Tree
-from tests.unit.wire.clients import DIALECTS, Client, Dialect
-from tests.unit.wire.memory import UNFRAMED, Server, call, replies
+from tests.support.wire_clients import DIALECTS, Client, Dialect
+from tests.support.wire_memory import UNFRAMED, Connection, Server, call, replies
 from tests.unit.wire.test_dialects import held as bytes_held
 from twisted_tasks.wire.descriptors import SPARE, room_for_connections
 from twisted_tasks.wire.server import Limits
+from twisted_tasks.wire.transports.inflate import most_of
 
 
 def named(name: str) -> Dialect:
@@ -28,11 +30,12 @@ def named(name: str) -> Dialect:
 
 @pytest.fixture
 def log() -> Iterator[list[str]]:
-    """What is logged, as text."""
+    """What the wire layer logs, as text; others of the process may log, too."""
     lines: list[str] = []
 
     def observe(event: LogEvent) -> None:
-        lines.append(formatEvent(event))
+        if event.get("log_namespace", "").startswith("twisted_tasks.wire"):
+            lines.append(formatEvent(event))
 
     globalLogPublisher.addObserver(observe)
     yield lines
@@ -203,10 +206,11 @@ def test_many_small_messages_in_a_small_stream() -> None:
     connection = server.connect()
     client = Client(named("zlib binary"))
     packed = zlib.compressobj()
-    calls = Client(UNFRAMED).call("later", 1, milliseconds=1) * 20_000
-    connection.send(packed.compress(calls) + packed.flush(zlib.Z_SYNC_FLUSH))
+    calls = Client(UNFRAMED).call("later", 1, milliseconds=1) * 20
+    # Flushed often enough to be no bomb.
+    connection.send(b"".join(packed.compress(calls) + packed.flush(zlib.Z_FULL_FLUSH) for _ in range(1000)))
     assert (len(held), connection.transport.producerState) == (3, "paused")
-    inside = connection.protocol._splitter._inside
+    inside = connection.protocol._intake.splitter._inside
     assert len(inside._buffer) <= 64 * 1024
     while held:
         held.pop(0).callback(1)
@@ -222,27 +226,81 @@ def bomb_of(inside: bytes, framed: bool) -> bytes:
     return struct.pack(">I", len(data)) + data if framed else data
 
 
+def turns_of(connection: Connection) -> list[int]:
+    """Return what will hold, for each turn the connection has from now on, how many bytes it kept when that began."""
+    turns: list[int] = []
+    intake = connection.protocol._intake
+    take = intake._turn
+
+    def turn() -> None:
+        turns.append(bytes_held(connection.protocol, set()))
+        take()
+
+    intake._turn = turn
+    return turns
+
+
 @pytest.mark.parametrize("framed", [False, True], ids=["zlib", "framed zlib"])
-def test_a_bomb_that_breaks_no_limit(framed: bool) -> None:
-    """Nothing but empty frames, or long messages: a step of the stream is opened, then others have their turn."""
-    message = call("notify", 1, TMessageType.ONEWAY, text="x" * 1_000_000)
-    for inside, heard in ((call("notified") + bytes(8 * 2**20), 0), (message * 8, 8)):
-        server = Server()
-        connection = server.connect()
-        turns = 0
+def test_long_messages_in_a_stream(framed: bool) -> None:
+    """Of compressed messages a step of the stream is opened, then others have their turn."""
+    text = random.Random(1).randbytes(500_000).hex()
+    server = Server()
+    connection = server.connect()
+    turns = turns_of(connection)
+    connection.send(bomb_of(call("notify", 1, TMessageType.ONEWAY, text=text) * 3, framed))
+    assert len(turns) >= 3_000_000 // 2**16 - 10
+    assert max(turns) < 4_000_000
+    assert len(server.handler.heard) == 3
+    assert connection.transport.producerState == "producing"
+    assert server.clock.getDelayedCalls() == []
 
-        def take_turn(take: Callable[[], None] = connection.protocol._take_turn) -> None:
-            nonlocal turns
-            turns += 1
-            assert bytes_held(connection.protocol, set()) < 2_500_000  # noqa: B023 -- it is called within the loop
-            take()
 
-        connection.protocol._take_turn = take_turn
-        connection.send(bomb_of(inside, framed))
-        assert turns >= 8 * 2**20 // 2**16 - 10
-        assert len(server.handler.heard) == heard
-        assert connection.transport.producerState == "producing"
-        assert server.clock.getDelayedCalls() == []
+@pytest.mark.parametrize("framed", [False, True], ids=["zlib", "framed zlib"])
+@pytest.mark.parametrize(
+    "inside",
+    [call("notified") + bytes(8 * 2**20), call("notify", 1, TMessageType.ONEWAY, text="x" * 1_000_000) * 8],
+    ids=["empty frames", "long messages"],
+)
+def test_a_bomb_that_breaks_no_other_limit(framed: bool, inside: bytes, log: list[str]) -> None:
+    """A stream that becomes far more than came in is opened a step a turn, and no further than its bytes allow."""
+    server = Server()
+    connection = server.connect()
+    turns = turns_of(connection)
+    bomb = bomb_of(inside, framed)
+    connection.send(bomb)
+    allowed = most_of(len(bomb))
+    assert 4 <= len(turns) <= allowed // 2**16 + 1
+    assert max(turns) < allowed + 2 * len(bomb) + 2**17
+    assert connection.half_closed or connection.closed
+    assert any("compressed bytes that become more" in line for line in log), log
+
+
+def test_a_short_message_may_shrink_as_it_likes() -> None:
+    """A longest name or note that is one character, many times, is no bomb."""
+    for dialect in (named("zlib binary"), named("header compact zlib")):
+        connection = Server().connect()
+        client = Client(dialect)
+        connection.send(client.call("inherited", text="x" * 100_000))
+        assert client.replies(connection.received(), 1) == [("inherited", 1, "x" * 100_000)]
+
+
+def zlib_in_zlib() -> bytes:
+    """Return a zlib stream around a THeader frame that is compressed once more."""
+    return bomb_of(Client(named("header compact zlib")).call("notified"), False)
+
+
+def test_compression_within_compression() -> None:
+    """What was compressed twice is refused, with an answer in kind where there can be one."""
+    connection = Server().connect()
+    connection.send(zlib_in_zlib())
+    client = Client(Dialect("zlib header", lambda pipe: TZlibTransport(pipe), named("header compact").protocol))
+    ((_, _, error),) = client.replies(connection.received(), 1)
+    assert error.type == TApplicationException.INVALID_TRANSFORM
+    for twice in (bomb_of(bomb_of(call("notified"), False), False), bomb_of(bomb_of(call("notified"), True), True)):
+        connection = Server().connect()
+        connection.send(twice)
+        assert connection.closed
+        assert connection.received() == b""
 
 
 def test_a_stream_in_pieces_ends_with_its_flush() -> None:
@@ -323,7 +381,7 @@ def test_no_time_runs_while_we_keep_the_client_waiting() -> None:
 
 def test_idle_time() -> None:
     """With an idle time, a connection without a call is closed after it; without one, never."""
-    server = Server(Limits(idle_timeout=60))
+    server = Server(Limits(idle_timeout=60, first_message_timeout=None))
     server.handler.held = held = []
     silent, speaking = server.connect(), server.connect()
     server.clock.advance(59)
@@ -338,6 +396,7 @@ def test_idle_time() -> None:
     assert speaking.cut
     patient = Server()
     connection = patient.connect()
+    connection.send(call("notified"))
     patient.clock.advance(10**9)
     assert not connection.cut
 

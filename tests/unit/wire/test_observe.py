@@ -8,10 +8,11 @@ from thrift.Thrift import TMessageType
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from tests.unit.wire.clients import DIALECTS, Client
-from tests.unit.wire.memory import Server, call
+from tests.support.wire_clients import DIALECTS, Client
+from tests.support.wire_memory import Server, call
+from twisted_tasks.wire.current import ICall
 from twisted_tasks.wire.dispatch import ICaller
-from twisted_tasks.wire.observe import IWireObserver, NullObserver, Outcome
+from twisted_tasks.wire.observe import CallOutcome, IWireObserver, NullObserver
 from twisted_tasks.wire.server import Limits
 
 
@@ -28,8 +29,8 @@ class Observer:
     def connection_closed(self, connection: Any, reason: str) -> None:
         self.told.append(("closed", connection.number, connection.dialect, reason))
 
-    def call_ended(self, connection: Any, method: str, started: float, ended: float, outcome: Outcome) -> None:
-        self.told.append((method, connection.number, started, ended, outcome))
+    def call_ended(self, connection: Any, call: ICall, ended: float, outcome: CallOutcome) -> None:
+        self.told.append((call.method, connection.number, call.arrived, ended, outcome))
 
 
 def test_interfaces() -> None:
@@ -59,12 +60,12 @@ def test_calls() -> None:
         held[0].callback(1)
         assert observer.told[0][:2] == ("opened", 1)
         assert observer.told[1:] == [
-            ("notified", 1, 0, 0, Outcome.RETURNED),
-            ("nothing", 1, 0, 0, Outcome.RETURNED),
-            ("refuse", 1, 0, 0, Outcome.RAISED),
-            ("nobody", 1, 0, 0, Outcome.REFUSED),
-            ("notify", 1, 0, 0, Outcome.ONEWAY),
-            ("later", 1, 0, 2, Outcome.RETURNED),
+            ("notified", 1, 0, 0, CallOutcome.RETURNED),
+            ("nothing", 1, 0, 0, CallOutcome.RETURNED),
+            ("refuse", 1, 0, 0, CallOutcome.RAISED),
+            ("nobody", 1, 0, 0, CallOutcome.REFUSED),
+            ("notify", 1, 0, 0, CallOutcome.ONEWAY),
+            ("later", 1, 0, 2, CallOutcome.RETURNED),
         ]
 
 

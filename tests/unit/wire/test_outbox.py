@@ -8,7 +8,7 @@ from twisted.internet.interfaces import IPushProducer
 from twisted.internet.testing import StringTransport
 from zope.interface import implementer
 
-from tests.descriptor import Descriptor
+from tests.support.descriptor import Descriptor
 from twisted_tasks.wire.outbox import PIECE, Outbox
 
 

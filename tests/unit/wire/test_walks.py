@@ -16,17 +16,20 @@ from thrift.Thrift import TMessageType
 from thrift.transport.TTransport import TMemoryBuffer
 
 from tests.interop.gen.twisted.everything import Everything
-from tests.interop.gen.twisted.everything.ttypes import Bag, Tree
-from tests.unit.wire.clients import Client, struct_of
-from tests.unit.wire.memory import UNFRAMED
+from tests.interop.gen.twisted.everything.ttypes import Bag, Leaf, Tree
+from tests.support.wire_clients import Client, struct_of
+from tests.support.wire_memory import UNFRAMED
 from tests.unit.wire.test_dialects import EXAMPLES, bags
-from twisted_tasks.wire.binary import BINARY
-from twisted_tasks.wire.codec import Codec, Malformed, Walk
-from twisted_tasks.wire.compact import COMPACT
-from twisted_tasks.wire.jsons import JSON
 from twisted_tasks.wire.limits import Limits
-from twisted_tasks.wire.messages import OutOfStep, Unframed
-from twisted_tasks.wire.thriftpy2_json import THRIFTPY2_JSON
+from twisted_tasks.wire.protocols.binary import BINARY
+from twisted_tasks.wire.protocols.codec import Codec
+from twisted_tasks.wire.protocols.compact import COMPACT
+from twisted_tasks.wire.protocols.head import Malformed
+from twisted_tasks.wire.protocols.json import JSON
+from twisted_tasks.wire.protocols.thriftpy2 import THRIFTPY2_JSON
+from twisted_tasks.wire.protocols.walking import TURN, WalkState
+from twisted_tasks.wire.transports.messages import OutOfStep
+from twisted_tasks.wire.transports.plain import Unframed
 
 PROTOCOLS: dict[Codec, Any] = {BINARY: TBinaryProtocol, COMPACT: TCompactProtocol, JSON: TJSONProtocol}
 every_protocol = pytest.mark.parametrize("codec", PROTOCOLS, ids=lambda codec: codec.protocol.value)
@@ -47,7 +50,8 @@ def reach(codec: Codec, data: bytes, limits: Limits | None = None) -> tuple[int,
     limits = limits or Limits()
     head = codec.head(data, 0)
     assert head is not None
-    walk = Walk(limits)
+    walk = WalkState(limits)
+    walk.begin(codec.steps)
     at = codec.walk(data, head.body, walk)
     return at, not walk.stack
 
@@ -56,7 +60,7 @@ def reach(codec: Codec, data: bytes, limits: Limits | None = None) -> tuple[int,
 def test_the_end(codec: Codec) -> None:
     """A walk ends where the message does, whatever follows it, and not before."""
 
-    @settings(max_examples=5 * EXAMPLES, deadline=None)
+    @settings(max_examples=5 * EXAMPLES)
     @given(bags, st.binary(max_size=20), st.integers(0, 10**6))
     def check(bag: Bag, behind: bytes, place: int) -> None:
         data = message(codec, "echo", bag=bag)
@@ -70,7 +74,8 @@ def test_the_end(codec: Codec) -> None:
 @every_protocol
 def test_limits(codec: Codec) -> None:
     """Strings, containers and nesting are measured, exactly at their limits."""
-    limits = Limits(max_string_length=10, max_elements=10, max_depth=5)
+    # The list is a value, too.
+    limits = Limits(max_string_length=10, max_values=11, max_depth=5)
     for args, good in (
         ({"values": ["x" * 10]}, True),
         ({"values": ["x" * 11]}, False),
@@ -91,12 +96,68 @@ def test_limits(codec: Codec) -> None:
         reach(codec, message(codec, "tree", tree=deep), limits)
 
 
-def test_elements_add_up() -> None:
-    """The elements of all containers of a message count together: many small ones take as much memory as a big one."""
-    lists = Bag(lists=[["a"] * 4] * 4)
-    assert reach(BINARY, message(BINARY, "echo", bag=lists), Limits(max_elements=20))[1]
-    with pytest.raises(Malformed):
-        reach(BINARY, message(BINARY, "echo", bag=lists), Limits(max_elements=19))
+@pytest.mark.parametrize("codec", [BINARY, COMPACT], ids=lambda codec: codec.protocol.value)
+@pytest.mark.parametrize(
+    ("bag", "values"),
+    [
+        # The argument itself is one, and so is each field.
+        (Bag(lists=[["a"] * 4] * 4), 2 + 4 + 16),
+        (Bag(lists=[[]] * 4), 2 + 4),
+        (Bag(numbers=[1] * 40), 2 + 40),
+        (Bag(flags=[True] * 40), 2 + 40),
+        (Bag(switches={1: True, 2: False}), 2 + 4),
+        (Bag(table={1: [0.5, 0.5]}), 2 + 2 + 2),
+        (Bag(leaves={"a": Leaf(flag=True, tiny=1)}), 2 + 2 + 2),
+        (Bag(row=[Leaf()] * 3, flags=[]), 3 + 3),
+    ],
+    ids=repr,
+)
+def test_values_add_up(codec: Codec, bag: Bag, values: int) -> None:
+    """Fields, elements, keys, empty containers: all values of a message count, each of which takes time and memory."""
+    data = message(codec, "echo", bag=bag)
+    assert reach(codec, data, Limits(max_values=values)) == (len(data), True)
+    with pytest.raises(Malformed, match="values"):
+        reach(codec, data, Limits(max_values=values - 1))
+
+
+@every_protocol
+@pytest.mark.parametrize("in_pieces", [False, True])
+def test_a_walk_has_turns(codec: Codec, in_pieces: bool) -> None:
+    """A walk goes through so many values in one turn, and comes to the same end in several."""
+    data = message(codec, "strings", values=["x"] * 10_000)
+    head = codec.head(data, 0)
+    assert head is not None
+    walk = WalkState(Limits())
+    walk.begin(codec.steps)
+    at, turns = head.body, 1
+    size = len(data) // 7 if in_pieces else 0
+    while walk.stack:
+        size = size + 1000 if in_pieces else len(data)
+        before = walk.values
+        at = codec.walk(data[:size], at, walk)
+        assert walk.values - before <= TURN
+        if walk.paused:
+            turns += 1
+            walk.go_on()
+    assert (at, walk.paused) == (len(data), False)
+    assert turns >= 2 if codec is JSON else turns == 3
+
+
+def test_a_walk_through_json_has_turns_of_bytes() -> None:
+    """A long JSON message that has few values takes several turns, too: its bytes have to be looked at."""
+    for text in ("x" * 1_000_000, "\\\\" * 250_000, '"' * 250_000, "é" * 500_000):
+        data = message(JSON, "inherited", text=text)
+        walk = WalkState(Limits())
+        walk.begin(JSON.steps)
+        head = JSON.head(data, 0)
+        assert head is not None
+        at, reached = head.body, []
+        while walk.stack:
+            at = JSON.walk(data, at, walk)
+            reached.append(at)
+            walk.go_on()
+        assert at == len(data)
+        assert len(reached) == -(-(len(data) - head.body) // 2**18)
 
 
 @every_protocol
@@ -104,7 +165,7 @@ def test_limits_in_pieces(codec: Codec) -> None:
     """A message that comes a byte at a time is measured like any other."""
     data = message(codec, "strings", values=["x"] * 50)
     for limit, good in ((5, False), (60, True)):
-        splitter = Unframed(codec, Limits(max_elements=limit))
+        splitter = Unframed(codec, Limits(max_values=limit))
         found: list[Any] = []
         try:
             for at in range(len(data)):
@@ -118,7 +179,7 @@ def test_limits_in_pieces(codec: Codec) -> None:
 def test_commas_in_a_text() -> None:
     """In JSON it is commas that are counted; those in a string are none of an element."""
     data = message(JSON, "inherited", text='1,"2",' * 1000)
-    assert reach(JSON, data, Limits(max_elements=10)) == (len(data), True)
+    assert reach(JSON, data, Limits(max_values=10)) == (len(data), True)
 
 
 BINARY_HEAD = b"\x80\x01\0\x01\0\0\0\x04echo\0\0\0\x01"
@@ -262,7 +323,7 @@ def test_thrift_decodes_what_a_walk_lets_through() -> None:
     data = Client(UNFRAMED).call("tree", tree=Tree("a", [Tree("b", [])]))
     at, done = reach(BINARY, data + data)
     assert (at, done) == (len(data), True)
-    call = BINARY.call(data[:at], BINARY.head(data, 0))  # type: ignore[arg-type]
+    call = BINARY.open(data[:at], BINARY.head(data, 0))  # type: ignore[arg-type]
     arguments = Everything.tree_args()
     arguments.read(call)
     assert arguments.tree == Tree("a", [Tree("b", [])])

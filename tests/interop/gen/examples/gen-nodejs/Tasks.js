@@ -96,13 +96,13 @@ const Tasks_all_result = class {
         case 0:
         if (ftype == Thrift.Type.LIST) {
           this.success = [];
-          const _rtmp36 = input.readListBegin();
-          const _size5 = _rtmp36.size || 0;
-          for (let _i7 = 0; _i7 < _size5; ++_i7) {
-            let elem8 = null;
-            elem8 = new ttypes.Task();
-            elem8.read(input);
-            this.success.push(elem8);
+          const _rtmp316 = input.readListBegin();
+          const _size15 = _rtmp316.size || 0;
+          for (let _i17 = 0; _i17 < _size15; ++_i17) {
+            let elem18 = null;
+            elem18 = new ttypes.Task();
+            elem18.read(input);
+            this.success.push(elem18);
           }
           input.readListEnd();
         } else {
@@ -131,10 +131,10 @@ const Tasks_all_result = class {
     if (this.success !== null && this.success !== undefined) {
       output.writeFieldBegin('success', Thrift.Type.LIST, 0);
       output.writeListBegin(Thrift.Type.STRUCT, this.success.length);
-      for (let iter9 in this.success) {
-        if (this.success.hasOwnProperty(iter9)) {
-          iter9 = this.success[iter9];
-          iter9.write(output);
+      for (let iter19 in this.success) {
+        if (this.success.hasOwnProperty(iter19)) {
+          iter19 = this.success[iter19];
+          iter19.write(output);
         }
       }
       output.writeListEnd();
@@ -735,12 +735,16 @@ const Tasks_remove_args = class {
   constructor(args) {
     this.taskId = null;
     this.userId = null;
+    this.condition = null;
     if (args) {
       if (args.taskId !== undefined && args.taskId !== null) {
         this.taskId = args.taskId;
       }
       if (args.userId !== undefined && args.userId !== null) {
         this.userId = args.userId;
+      }
+      if (args.condition !== undefined && args.condition !== null) {
+        this.condition = new ttypes.Condition(args.condition);
       }
     }
   }
@@ -769,6 +773,14 @@ const Tasks_remove_args = class {
           input.skip(ftype);
         }
         break;
+        case 3:
+        if (ftype == Thrift.Type.STRUCT) {
+          this.condition = new ttypes.Condition();
+          this.condition.read(input);
+        } else {
+          input.skip(ftype);
+        }
+        break;
         default:
           input.skip(ftype);
       }
@@ -788,6 +800,11 @@ const Tasks_remove_args = class {
     if (this.userId !== null && this.userId !== undefined) {
       output.writeFieldBegin('userId', Thrift.Type.STRING, 2);
       output.writeString(this.userId);
+      output.writeFieldEnd();
+    }
+    if (this.condition !== null && this.condition !== undefined) {
+      output.writeFieldBegin('condition', Thrift.Type.STRUCT, 3);
+      this.condition.write(output);
       output.writeFieldEnd();
     }
     output.writeFieldStop();
@@ -1101,6 +1118,1201 @@ const Tasks_check_result = class {
   }
 
 };
+const Tasks_create_args = class {
+  constructor(args) {
+    this.userId = null;
+    this.fields = null;
+    this.key = null;
+    if (args) {
+      if (args.userId !== undefined && args.userId !== null) {
+        this.userId = args.userId;
+      }
+      if (args.fields !== undefined && args.fields !== null) {
+        this.fields = new ttypes.TaskFields(args.fields);
+      }
+      if (args.key !== undefined && args.key !== null) {
+        this.key = args.key;
+      }
+    }
+  }
+
+  read (input) {
+    input.readStructBegin();
+    while (true) {
+      const ret = input.readFieldBegin();
+      const ftype = ret.ftype;
+      const fid = ret.fid;
+      if (ftype == Thrift.Type.STOP) {
+        break;
+      }
+      switch (fid) {
+        case 1:
+        if (ftype == Thrift.Type.STRING) {
+          this.userId = input.readString();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 2:
+        if (ftype == Thrift.Type.STRUCT) {
+          this.fields = new ttypes.TaskFields();
+          this.fields.read(input);
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 3:
+        if (ftype == Thrift.Type.STRING) {
+          this.key = input.readString();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        default:
+          input.skip(ftype);
+      }
+      input.readFieldEnd();
+    }
+    input.readStructEnd();
+    return;
+  }
+
+  write (output) {
+    output.writeStructBegin('Tasks_create_args');
+    if (this.userId !== null && this.userId !== undefined) {
+      output.writeFieldBegin('userId', Thrift.Type.STRING, 1);
+      output.writeString(this.userId);
+      output.writeFieldEnd();
+    }
+    if (this.fields !== null && this.fields !== undefined) {
+      output.writeFieldBegin('fields', Thrift.Type.STRUCT, 2);
+      this.fields.write(output);
+      output.writeFieldEnd();
+    }
+    if (this.key !== null && this.key !== undefined) {
+      output.writeFieldBegin('key', Thrift.Type.STRING, 3);
+      output.writeString(this.key);
+      output.writeFieldEnd();
+    }
+    output.writeFieldStop();
+    output.writeStructEnd();
+    return;
+  }
+
+};
+const Tasks_create_result = class {
+  constructor(args) {
+    this.success = null;
+    this.ouch = null;
+    if (args instanceof ttypes.BaseException) {
+        this.ouch = args;
+        return;
+    }
+    if (args) {
+      if (args.success !== undefined && args.success !== null) {
+        this.success = new ttypes.Task(args.success);
+      }
+      if (args.ouch !== undefined && args.ouch !== null) {
+        this.ouch = args.ouch;
+      }
+    }
+  }
+
+  read (input) {
+    input.readStructBegin();
+    while (true) {
+      const ret = input.readFieldBegin();
+      const ftype = ret.ftype;
+      const fid = ret.fid;
+      if (ftype == Thrift.Type.STOP) {
+        break;
+      }
+      switch (fid) {
+        case 0:
+        if (ftype == Thrift.Type.STRUCT) {
+          this.success = new ttypes.Task();
+          this.success.read(input);
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 1:
+        if (ftype == Thrift.Type.STRUCT) {
+          this.ouch = new ttypes.BaseException();
+          this.ouch.read(input);
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        default:
+          input.skip(ftype);
+      }
+      input.readFieldEnd();
+    }
+    input.readStructEnd();
+    return;
+  }
+
+  write (output) {
+    output.writeStructBegin('Tasks_create_result');
+    if (this.success !== null && this.success !== undefined) {
+      output.writeFieldBegin('success', Thrift.Type.STRUCT, 0);
+      this.success.write(output);
+      output.writeFieldEnd();
+    }
+    if (this.ouch !== null && this.ouch !== undefined) {
+      output.writeFieldBegin('ouch', Thrift.Type.STRUCT, 1);
+      this.ouch.write(output);
+      output.writeFieldEnd();
+    }
+    output.writeFieldStop();
+    output.writeStructEnd();
+    return;
+  }
+
+};
+const Tasks_change_args = class {
+  constructor(args) {
+    this.taskId = null;
+    this.userId = null;
+    this.fields = null;
+    this.condition = null;
+    if (args) {
+      if (args.taskId !== undefined && args.taskId !== null) {
+        this.taskId = args.taskId;
+      }
+      if (args.userId !== undefined && args.userId !== null) {
+        this.userId = args.userId;
+      }
+      if (args.fields !== undefined && args.fields !== null) {
+        this.fields = new ttypes.TaskFields(args.fields);
+      }
+      if (args.condition !== undefined && args.condition !== null) {
+        this.condition = new ttypes.Condition(args.condition);
+      }
+    }
+  }
+
+  read (input) {
+    input.readStructBegin();
+    while (true) {
+      const ret = input.readFieldBegin();
+      const ftype = ret.ftype;
+      const fid = ret.fid;
+      if (ftype == Thrift.Type.STOP) {
+        break;
+      }
+      switch (fid) {
+        case 1:
+        if (ftype == Thrift.Type.STRING) {
+          this.taskId = input.readString();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 2:
+        if (ftype == Thrift.Type.STRING) {
+          this.userId = input.readString();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 3:
+        if (ftype == Thrift.Type.STRUCT) {
+          this.fields = new ttypes.TaskFields();
+          this.fields.read(input);
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 4:
+        if (ftype == Thrift.Type.STRUCT) {
+          this.condition = new ttypes.Condition();
+          this.condition.read(input);
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        default:
+          input.skip(ftype);
+      }
+      input.readFieldEnd();
+    }
+    input.readStructEnd();
+    return;
+  }
+
+  write (output) {
+    output.writeStructBegin('Tasks_change_args');
+    if (this.taskId !== null && this.taskId !== undefined) {
+      output.writeFieldBegin('taskId', Thrift.Type.STRING, 1);
+      output.writeString(this.taskId);
+      output.writeFieldEnd();
+    }
+    if (this.userId !== null && this.userId !== undefined) {
+      output.writeFieldBegin('userId', Thrift.Type.STRING, 2);
+      output.writeString(this.userId);
+      output.writeFieldEnd();
+    }
+    if (this.fields !== null && this.fields !== undefined) {
+      output.writeFieldBegin('fields', Thrift.Type.STRUCT, 3);
+      this.fields.write(output);
+      output.writeFieldEnd();
+    }
+    if (this.condition !== null && this.condition !== undefined) {
+      output.writeFieldBegin('condition', Thrift.Type.STRUCT, 4);
+      this.condition.write(output);
+      output.writeFieldEnd();
+    }
+    output.writeFieldStop();
+    output.writeStructEnd();
+    return;
+  }
+
+};
+const Tasks_change_result = class {
+  constructor(args) {
+    this.success = null;
+    this.ouch = null;
+    if (args instanceof ttypes.BaseException) {
+        this.ouch = args;
+        return;
+    }
+    if (args) {
+      if (args.success !== undefined && args.success !== null) {
+        this.success = new ttypes.Task(args.success);
+      }
+      if (args.ouch !== undefined && args.ouch !== null) {
+        this.ouch = args.ouch;
+      }
+    }
+  }
+
+  read (input) {
+    input.readStructBegin();
+    while (true) {
+      const ret = input.readFieldBegin();
+      const ftype = ret.ftype;
+      const fid = ret.fid;
+      if (ftype == Thrift.Type.STOP) {
+        break;
+      }
+      switch (fid) {
+        case 0:
+        if (ftype == Thrift.Type.STRUCT) {
+          this.success = new ttypes.Task();
+          this.success.read(input);
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 1:
+        if (ftype == Thrift.Type.STRUCT) {
+          this.ouch = new ttypes.BaseException();
+          this.ouch.read(input);
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        default:
+          input.skip(ftype);
+      }
+      input.readFieldEnd();
+    }
+    input.readStructEnd();
+    return;
+  }
+
+  write (output) {
+    output.writeStructBegin('Tasks_change_result');
+    if (this.success !== null && this.success !== undefined) {
+      output.writeFieldBegin('success', Thrift.Type.STRUCT, 0);
+      this.success.write(output);
+      output.writeFieldEnd();
+    }
+    if (this.ouch !== null && this.ouch !== undefined) {
+      output.writeFieldBegin('ouch', Thrift.Type.STRUCT, 1);
+      this.ouch.write(output);
+      output.writeFieldEnd();
+    }
+    output.writeFieldStop();
+    output.writeStructEnd();
+    return;
+  }
+
+};
+const Tasks_restore_args = class {
+  constructor(args) {
+    this.taskId = null;
+    this.userId = null;
+    if (args) {
+      if (args.taskId !== undefined && args.taskId !== null) {
+        this.taskId = args.taskId;
+      }
+      if (args.userId !== undefined && args.userId !== null) {
+        this.userId = args.userId;
+      }
+    }
+  }
+
+  read (input) {
+    input.readStructBegin();
+    while (true) {
+      const ret = input.readFieldBegin();
+      const ftype = ret.ftype;
+      const fid = ret.fid;
+      if (ftype == Thrift.Type.STOP) {
+        break;
+      }
+      switch (fid) {
+        case 1:
+        if (ftype == Thrift.Type.STRING) {
+          this.taskId = input.readString();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 2:
+        if (ftype == Thrift.Type.STRING) {
+          this.userId = input.readString();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        default:
+          input.skip(ftype);
+      }
+      input.readFieldEnd();
+    }
+    input.readStructEnd();
+    return;
+  }
+
+  write (output) {
+    output.writeStructBegin('Tasks_restore_args');
+    if (this.taskId !== null && this.taskId !== undefined) {
+      output.writeFieldBegin('taskId', Thrift.Type.STRING, 1);
+      output.writeString(this.taskId);
+      output.writeFieldEnd();
+    }
+    if (this.userId !== null && this.userId !== undefined) {
+      output.writeFieldBegin('userId', Thrift.Type.STRING, 2);
+      output.writeString(this.userId);
+      output.writeFieldEnd();
+    }
+    output.writeFieldStop();
+    output.writeStructEnd();
+    return;
+  }
+
+};
+const Tasks_restore_result = class {
+  constructor(args) {
+    this.success = null;
+    this.ouch = null;
+    if (args instanceof ttypes.BaseException) {
+        this.ouch = args;
+        return;
+    }
+    if (args) {
+      if (args.success !== undefined && args.success !== null) {
+        this.success = new ttypes.Task(args.success);
+      }
+      if (args.ouch !== undefined && args.ouch !== null) {
+        this.ouch = args.ouch;
+      }
+    }
+  }
+
+  read (input) {
+    input.readStructBegin();
+    while (true) {
+      const ret = input.readFieldBegin();
+      const ftype = ret.ftype;
+      const fid = ret.fid;
+      if (ftype == Thrift.Type.STOP) {
+        break;
+      }
+      switch (fid) {
+        case 0:
+        if (ftype == Thrift.Type.STRUCT) {
+          this.success = new ttypes.Task();
+          this.success.read(input);
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 1:
+        if (ftype == Thrift.Type.STRUCT) {
+          this.ouch = new ttypes.BaseException();
+          this.ouch.read(input);
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        default:
+          input.skip(ftype);
+      }
+      input.readFieldEnd();
+    }
+    input.readStructEnd();
+    return;
+  }
+
+  write (output) {
+    output.writeStructBegin('Tasks_restore_result');
+    if (this.success !== null && this.success !== undefined) {
+      output.writeFieldBegin('success', Thrift.Type.STRUCT, 0);
+      this.success.write(output);
+      output.writeFieldEnd();
+    }
+    if (this.ouch !== null && this.ouch !== undefined) {
+      output.writeFieldBegin('ouch', Thrift.Type.STRUCT, 1);
+      this.ouch.write(output);
+      output.writeFieldEnd();
+    }
+    output.writeFieldStop();
+    output.writeStructEnd();
+    return;
+  }
+
+};
+const Tasks_find_args = class {
+  constructor(args) {
+    this.userId = null;
+    this.query = null;
+    if (args) {
+      if (args.userId !== undefined && args.userId !== null) {
+        this.userId = args.userId;
+      }
+      if (args.query !== undefined && args.query !== null) {
+        this.query = new ttypes.PageQuery(args.query);
+      }
+    }
+  }
+
+  read (input) {
+    input.readStructBegin();
+    while (true) {
+      const ret = input.readFieldBegin();
+      const ftype = ret.ftype;
+      const fid = ret.fid;
+      if (ftype == Thrift.Type.STOP) {
+        break;
+      }
+      switch (fid) {
+        case 1:
+        if (ftype == Thrift.Type.STRING) {
+          this.userId = input.readString();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 2:
+        if (ftype == Thrift.Type.STRUCT) {
+          this.query = new ttypes.PageQuery();
+          this.query.read(input);
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        default:
+          input.skip(ftype);
+      }
+      input.readFieldEnd();
+    }
+    input.readStructEnd();
+    return;
+  }
+
+  write (output) {
+    output.writeStructBegin('Tasks_find_args');
+    if (this.userId !== null && this.userId !== undefined) {
+      output.writeFieldBegin('userId', Thrift.Type.STRING, 1);
+      output.writeString(this.userId);
+      output.writeFieldEnd();
+    }
+    if (this.query !== null && this.query !== undefined) {
+      output.writeFieldBegin('query', Thrift.Type.STRUCT, 2);
+      this.query.write(output);
+      output.writeFieldEnd();
+    }
+    output.writeFieldStop();
+    output.writeStructEnd();
+    return;
+  }
+
+};
+const Tasks_find_result = class {
+  constructor(args) {
+    this.success = null;
+    this.ouch = null;
+    if (args instanceof ttypes.BaseException) {
+        this.ouch = args;
+        return;
+    }
+    if (args) {
+      if (args.success !== undefined && args.success !== null) {
+        this.success = new ttypes.TaskPage(args.success);
+      }
+      if (args.ouch !== undefined && args.ouch !== null) {
+        this.ouch = args.ouch;
+      }
+    }
+  }
+
+  read (input) {
+    input.readStructBegin();
+    while (true) {
+      const ret = input.readFieldBegin();
+      const ftype = ret.ftype;
+      const fid = ret.fid;
+      if (ftype == Thrift.Type.STOP) {
+        break;
+      }
+      switch (fid) {
+        case 0:
+        if (ftype == Thrift.Type.STRUCT) {
+          this.success = new ttypes.TaskPage();
+          this.success.read(input);
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 1:
+        if (ftype == Thrift.Type.STRUCT) {
+          this.ouch = new ttypes.BaseException();
+          this.ouch.read(input);
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        default:
+          input.skip(ftype);
+      }
+      input.readFieldEnd();
+    }
+    input.readStructEnd();
+    return;
+  }
+
+  write (output) {
+    output.writeStructBegin('Tasks_find_result');
+    if (this.success !== null && this.success !== undefined) {
+      output.writeFieldBegin('success', Thrift.Type.STRUCT, 0);
+      this.success.write(output);
+      output.writeFieldEnd();
+    }
+    if (this.ouch !== null && this.ouch !== undefined) {
+      output.writeFieldBegin('ouch', Thrift.Type.STRUCT, 1);
+      this.ouch.write(output);
+      output.writeFieldEnd();
+    }
+    output.writeFieldStop();
+    output.writeStructEnd();
+    return;
+  }
+
+};
+const Tasks_changes_args = class {
+  constructor(args) {
+    this.userId = null;
+    this.sync = null;
+    this.limit = null;
+    if (args) {
+      if (args.userId !== undefined && args.userId !== null) {
+        this.userId = args.userId;
+      }
+      if (args.sync !== undefined && args.sync !== null) {
+        this.sync = args.sync;
+      }
+      if (args.limit !== undefined && args.limit !== null) {
+        this.limit = args.limit;
+      }
+    }
+  }
+
+  read (input) {
+    input.readStructBegin();
+    while (true) {
+      const ret = input.readFieldBegin();
+      const ftype = ret.ftype;
+      const fid = ret.fid;
+      if (ftype == Thrift.Type.STOP) {
+        break;
+      }
+      switch (fid) {
+        case 1:
+        if (ftype == Thrift.Type.STRING) {
+          this.userId = input.readString();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 2:
+        if (ftype == Thrift.Type.STRING) {
+          this.sync = input.readString();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 3:
+        if (ftype == Thrift.Type.I32) {
+          this.limit = input.readI32();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        default:
+          input.skip(ftype);
+      }
+      input.readFieldEnd();
+    }
+    input.readStructEnd();
+    return;
+  }
+
+  write (output) {
+    output.writeStructBegin('Tasks_changes_args');
+    if (this.userId !== null && this.userId !== undefined) {
+      output.writeFieldBegin('userId', Thrift.Type.STRING, 1);
+      output.writeString(this.userId);
+      output.writeFieldEnd();
+    }
+    if (this.sync !== null && this.sync !== undefined) {
+      output.writeFieldBegin('sync', Thrift.Type.STRING, 2);
+      output.writeString(this.sync);
+      output.writeFieldEnd();
+    }
+    if (this.limit !== null && this.limit !== undefined) {
+      output.writeFieldBegin('limit', Thrift.Type.I32, 3);
+      output.writeI32(this.limit);
+      output.writeFieldEnd();
+    }
+    output.writeFieldStop();
+    output.writeStructEnd();
+    return;
+  }
+
+};
+const Tasks_changes_result = class {
+  constructor(args) {
+    this.success = null;
+    this.ouch = null;
+    if (args instanceof ttypes.BaseException) {
+        this.ouch = args;
+        return;
+    }
+    if (args) {
+      if (args.success !== undefined && args.success !== null) {
+        this.success = new ttypes.TaskChanges(args.success);
+      }
+      if (args.ouch !== undefined && args.ouch !== null) {
+        this.ouch = args.ouch;
+      }
+    }
+  }
+
+  read (input) {
+    input.readStructBegin();
+    while (true) {
+      const ret = input.readFieldBegin();
+      const ftype = ret.ftype;
+      const fid = ret.fid;
+      if (ftype == Thrift.Type.STOP) {
+        break;
+      }
+      switch (fid) {
+        case 0:
+        if (ftype == Thrift.Type.STRUCT) {
+          this.success = new ttypes.TaskChanges();
+          this.success.read(input);
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 1:
+        if (ftype == Thrift.Type.STRUCT) {
+          this.ouch = new ttypes.BaseException();
+          this.ouch.read(input);
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        default:
+          input.skip(ftype);
+      }
+      input.readFieldEnd();
+    }
+    input.readStructEnd();
+    return;
+  }
+
+  write (output) {
+    output.writeStructBegin('Tasks_changes_result');
+    if (this.success !== null && this.success !== undefined) {
+      output.writeFieldBegin('success', Thrift.Type.STRUCT, 0);
+      this.success.write(output);
+      output.writeFieldEnd();
+    }
+    if (this.ouch !== null && this.ouch !== undefined) {
+      output.writeFieldBegin('ouch', Thrift.Type.STRUCT, 1);
+      this.ouch.write(output);
+      output.writeFieldEnd();
+    }
+    output.writeFieldStop();
+    output.writeStructEnd();
+    return;
+  }
+
+};
+const Tasks_changedUsers_args = class {
+  constructor(args) {
+    this.syncs = null;
+    if (args) {
+      if (args.syncs !== undefined && args.syncs !== null) {
+        this.syncs = Thrift.copyMap(args.syncs, [null]);
+      }
+    }
+  }
+
+  read (input) {
+    input.readStructBegin();
+    while (true) {
+      const ret = input.readFieldBegin();
+      const ftype = ret.ftype;
+      const fid = ret.fid;
+      if (ftype == Thrift.Type.STOP) {
+        break;
+      }
+      switch (fid) {
+        case 1:
+        if (ftype == Thrift.Type.MAP) {
+          this.syncs = {};
+          const _rtmp321 = input.readMapBegin();
+          const _size20 = _rtmp321.size || 0;
+          for (let _i22 = 0; _i22 < _size20; ++_i22) {
+            let key23 = null;
+            let val24 = null;
+            key23 = input.readString();
+            val24 = input.readString();
+            this.syncs[key23] = val24;
+          }
+          input.readMapEnd();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 0:
+          input.skip(ftype);
+          break;
+        default:
+          input.skip(ftype);
+      }
+      input.readFieldEnd();
+    }
+    input.readStructEnd();
+    return;
+  }
+
+  write (output) {
+    output.writeStructBegin('Tasks_changedUsers_args');
+    if (this.syncs !== null && this.syncs !== undefined) {
+      output.writeFieldBegin('syncs', Thrift.Type.MAP, 1);
+      output.writeMapBegin(Thrift.Type.STRING, Thrift.Type.STRING, Thrift.objectLength(this.syncs));
+      for (let kiter25 in this.syncs) {
+        if (this.syncs.hasOwnProperty(kiter25)) {
+          let viter26 = this.syncs[kiter25];
+          output.writeString(kiter25);
+          output.writeString(viter26);
+        }
+      }
+      output.writeMapEnd();
+      output.writeFieldEnd();
+    }
+    output.writeFieldStop();
+    output.writeStructEnd();
+    return;
+  }
+
+};
+const Tasks_changedUsers_result = class {
+  constructor(args) {
+    this.success = null;
+    this.ouch = null;
+    if (args instanceof ttypes.BaseException) {
+        this.ouch = args;
+        return;
+    }
+    if (args) {
+      if (args.success !== undefined && args.success !== null) {
+        this.success = Thrift.copyMap(args.success, [null]);
+      }
+      if (args.ouch !== undefined && args.ouch !== null) {
+        this.ouch = args.ouch;
+      }
+    }
+  }
+
+  read (input) {
+    input.readStructBegin();
+    while (true) {
+      const ret = input.readFieldBegin();
+      const ftype = ret.ftype;
+      const fid = ret.fid;
+      if (ftype == Thrift.Type.STOP) {
+        break;
+      }
+      switch (fid) {
+        case 0:
+        if (ftype == Thrift.Type.MAP) {
+          this.success = {};
+          const _rtmp328 = input.readMapBegin();
+          const _size27 = _rtmp328.size || 0;
+          for (let _i29 = 0; _i29 < _size27; ++_i29) {
+            let key30 = null;
+            let val31 = null;
+            key30 = input.readString();
+            val31 = input.readString();
+            this.success[key30] = val31;
+          }
+          input.readMapEnd();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 1:
+        if (ftype == Thrift.Type.STRUCT) {
+          this.ouch = new ttypes.BaseException();
+          this.ouch.read(input);
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        default:
+          input.skip(ftype);
+      }
+      input.readFieldEnd();
+    }
+    input.readStructEnd();
+    return;
+  }
+
+  write (output) {
+    output.writeStructBegin('Tasks_changedUsers_result');
+    if (this.success !== null && this.success !== undefined) {
+      output.writeFieldBegin('success', Thrift.Type.MAP, 0);
+      output.writeMapBegin(Thrift.Type.STRING, Thrift.Type.STRING, Thrift.objectLength(this.success));
+      for (let kiter32 in this.success) {
+        if (this.success.hasOwnProperty(kiter32)) {
+          let viter33 = this.success[kiter32];
+          output.writeString(kiter32);
+          output.writeString(viter33);
+        }
+      }
+      output.writeMapEnd();
+      output.writeFieldEnd();
+    }
+    if (this.ouch !== null && this.ouch !== undefined) {
+      output.writeFieldBegin('ouch', Thrift.Type.STRUCT, 1);
+      this.ouch.write(output);
+      output.writeFieldEnd();
+    }
+    output.writeFieldStop();
+    output.writeStructEnd();
+    return;
+  }
+
+};
+const Tasks_batch_args = class {
+  constructor(args) {
+    this.userId = null;
+    this.changes = null;
+    if (args) {
+      if (args.userId !== undefined && args.userId !== null) {
+        this.userId = args.userId;
+      }
+      if (args.changes !== undefined && args.changes !== null) {
+        this.changes = Thrift.copyList(args.changes, [ttypes.Change]);
+      }
+    }
+  }
+
+  read (input) {
+    input.readStructBegin();
+    while (true) {
+      const ret = input.readFieldBegin();
+      const ftype = ret.ftype;
+      const fid = ret.fid;
+      if (ftype == Thrift.Type.STOP) {
+        break;
+      }
+      switch (fid) {
+        case 1:
+        if (ftype == Thrift.Type.STRING) {
+          this.userId = input.readString();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 2:
+        if (ftype == Thrift.Type.LIST) {
+          this.changes = [];
+          const _rtmp335 = input.readListBegin();
+          const _size34 = _rtmp335.size || 0;
+          for (let _i36 = 0; _i36 < _size34; ++_i36) {
+            let elem37 = null;
+            elem37 = new ttypes.Change();
+            elem37.read(input);
+            this.changes.push(elem37);
+          }
+          input.readListEnd();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        default:
+          input.skip(ftype);
+      }
+      input.readFieldEnd();
+    }
+    input.readStructEnd();
+    return;
+  }
+
+  write (output) {
+    output.writeStructBegin('Tasks_batch_args');
+    if (this.userId !== null && this.userId !== undefined) {
+      output.writeFieldBegin('userId', Thrift.Type.STRING, 1);
+      output.writeString(this.userId);
+      output.writeFieldEnd();
+    }
+    if (this.changes !== null && this.changes !== undefined) {
+      output.writeFieldBegin('changes', Thrift.Type.LIST, 2);
+      output.writeListBegin(Thrift.Type.STRUCT, this.changes.length);
+      for (let iter38 in this.changes) {
+        if (this.changes.hasOwnProperty(iter38)) {
+          iter38 = this.changes[iter38];
+          iter38.write(output);
+        }
+      }
+      output.writeListEnd();
+      output.writeFieldEnd();
+    }
+    output.writeFieldStop();
+    output.writeStructEnd();
+    return;
+  }
+
+};
+const Tasks_batch_result = class {
+  constructor(args) {
+    this.success = null;
+    this.ouch = null;
+    if (args instanceof ttypes.BaseException) {
+        this.ouch = args;
+        return;
+    }
+    if (args) {
+      if (args.success !== undefined && args.success !== null) {
+        this.success = Thrift.copyList(args.success, [ttypes.ChangeOutcome]);
+      }
+      if (args.ouch !== undefined && args.ouch !== null) {
+        this.ouch = args.ouch;
+      }
+    }
+  }
+
+  read (input) {
+    input.readStructBegin();
+    while (true) {
+      const ret = input.readFieldBegin();
+      const ftype = ret.ftype;
+      const fid = ret.fid;
+      if (ftype == Thrift.Type.STOP) {
+        break;
+      }
+      switch (fid) {
+        case 0:
+        if (ftype == Thrift.Type.LIST) {
+          this.success = [];
+          const _rtmp340 = input.readListBegin();
+          const _size39 = _rtmp340.size || 0;
+          for (let _i41 = 0; _i41 < _size39; ++_i41) {
+            let elem42 = null;
+            elem42 = new ttypes.ChangeOutcome();
+            elem42.read(input);
+            this.success.push(elem42);
+          }
+          input.readListEnd();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 1:
+        if (ftype == Thrift.Type.STRUCT) {
+          this.ouch = new ttypes.BaseException();
+          this.ouch.read(input);
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        default:
+          input.skip(ftype);
+      }
+      input.readFieldEnd();
+    }
+    input.readStructEnd();
+    return;
+  }
+
+  write (output) {
+    output.writeStructBegin('Tasks_batch_result');
+    if (this.success !== null && this.success !== undefined) {
+      output.writeFieldBegin('success', Thrift.Type.LIST, 0);
+      output.writeListBegin(Thrift.Type.STRUCT, this.success.length);
+      for (let iter43 in this.success) {
+        if (this.success.hasOwnProperty(iter43)) {
+          iter43 = this.success[iter43];
+          iter43.write(output);
+        }
+      }
+      output.writeListEnd();
+      output.writeFieldEnd();
+    }
+    if (this.ouch !== null && this.ouch !== undefined) {
+      output.writeFieldBegin('ouch', Thrift.Type.STRUCT, 1);
+      this.ouch.write(output);
+      output.writeFieldEnd();
+    }
+    output.writeFieldStop();
+    output.writeStructEnd();
+    return;
+  }
+
+};
+const Tasks_removeAll_args = class {
+  constructor(args) {
+    this.userId = null;
+    if (args) {
+      if (args.userId !== undefined && args.userId !== null) {
+        this.userId = args.userId;
+      }
+    }
+  }
+
+  read (input) {
+    input.readStructBegin();
+    while (true) {
+      const ret = input.readFieldBegin();
+      const ftype = ret.ftype;
+      const fid = ret.fid;
+      if (ftype == Thrift.Type.STOP) {
+        break;
+      }
+      switch (fid) {
+        case 1:
+        if (ftype == Thrift.Type.STRING) {
+          this.userId = input.readString();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 0:
+          input.skip(ftype);
+          break;
+        default:
+          input.skip(ftype);
+      }
+      input.readFieldEnd();
+    }
+    input.readStructEnd();
+    return;
+  }
+
+  write (output) {
+    output.writeStructBegin('Tasks_removeAll_args');
+    if (this.userId !== null && this.userId !== undefined) {
+      output.writeFieldBegin('userId', Thrift.Type.STRING, 1);
+      output.writeString(this.userId);
+      output.writeFieldEnd();
+    }
+    output.writeFieldStop();
+    output.writeStructEnd();
+    return;
+  }
+
+};
+const Tasks_removeAll_result = class {
+  constructor(args) {
+    this.success = null;
+    this.ouch = null;
+    if (args instanceof ttypes.BaseException) {
+        this.ouch = args;
+        return;
+    }
+    if (args) {
+      if (args.success !== undefined && args.success !== null) {
+        this.success = args.success;
+      }
+      if (args.ouch !== undefined && args.ouch !== null) {
+        this.ouch = args.ouch;
+      }
+    }
+  }
+
+  read (input) {
+    input.readStructBegin();
+    while (true) {
+      const ret = input.readFieldBegin();
+      const ftype = ret.ftype;
+      const fid = ret.fid;
+      if (ftype == Thrift.Type.STOP) {
+        break;
+      }
+      switch (fid) {
+        case 0:
+        if (ftype == Thrift.Type.I64) {
+          this.success = input.readI64();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 1:
+        if (ftype == Thrift.Type.STRUCT) {
+          this.ouch = new ttypes.BaseException();
+          this.ouch.read(input);
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        default:
+          input.skip(ftype);
+      }
+      input.readFieldEnd();
+    }
+    input.readStructEnd();
+    return;
+  }
+
+  write (output) {
+    output.writeStructBegin('Tasks_removeAll_result');
+    if (this.success !== null && this.success !== undefined) {
+      output.writeFieldBegin('success', Thrift.Type.I64, 0);
+      output.writeI64(this.success);
+      output.writeFieldEnd();
+    }
+    if (this.ouch !== null && this.ouch !== undefined) {
+      output.writeFieldBegin('ouch', Thrift.Type.STRUCT, 1);
+      this.ouch.write(output);
+      output.writeFieldEnd();
+    }
+    output.writeFieldStop();
+    output.writeStructEnd();
+    return;
+  }
+
+};
 const TasksClient = exports.Client = class TasksClient {
   constructor(output, pClass) {
     this.output = output;
@@ -1387,22 +2599,23 @@ const TasksClient = exports.Client = class TasksClient {
     return callback('get failed: unknown result');
   }
 
-  remove (taskId, userId) {
+  remove (taskId, userId, condition) {
     this._seqid = this.new_seqid();
     const self = this;
     return new Promise((resolve, reject) => {
       self._reqs[self.seqid()] = (error, result) => {
         return error ? reject(error) : resolve(result);
       };
-      self.send_remove(taskId, userId);
+      self.send_remove(taskId, userId, condition);
     });
   }
 
-  send_remove (taskId, userId) {
+  send_remove (taskId, userId, condition) {
     const output = new this.pClass(this.output);
     const params = {
       taskId: taskId,
-      userId: userId
+      userId: userId,
+      condition: condition
     };
     const args = new Tasks_remove_args(params);
     try {
@@ -1542,6 +2755,448 @@ const TasksClient = exports.Client = class TasksClient {
       return callback(null, result.success);
     }
     return callback('check failed: unknown result');
+  }
+
+  create (userId, fields, key) {
+    this._seqid = this.new_seqid();
+    const self = this;
+    return new Promise((resolve, reject) => {
+      self._reqs[self.seqid()] = (error, result) => {
+        return error ? reject(error) : resolve(result);
+      };
+      self.send_create(userId, fields, key);
+    });
+  }
+
+  send_create (userId, fields, key) {
+    const output = new this.pClass(this.output);
+    const params = {
+      userId: userId,
+      fields: fields,
+      key: key
+    };
+    const args = new Tasks_create_args(params);
+    try {
+      output.writeMessageBegin('create', Thrift.MessageType.CALL, this.seqid());
+      args.write(output);
+      output.writeMessageEnd();
+      return this.output.flush();
+    }
+    catch (e) {
+      delete this._reqs[this.seqid()];
+      if (typeof output.reset === 'function') {
+        output.reset();
+      }
+      throw e;
+    }
+  }
+
+  recv_create (input, mtype, rseqid) {
+    const callback = this._reqs[rseqid] || function() {};
+    delete this._reqs[rseqid];
+    if (mtype == Thrift.MessageType.EXCEPTION) {
+      const x = new Thrift.TApplicationException();
+      x.read(input);
+      input.readMessageEnd();
+      return callback(x);
+    }
+    const result = new Tasks_create_result();
+    result.read(input);
+    input.readMessageEnd();
+
+    if (null !== result.ouch) {
+      return callback(result.ouch);
+    }
+    if (null !== result.success) {
+      return callback(null, result.success);
+    }
+    return callback('create failed: unknown result');
+  }
+
+  change (taskId, userId, fields, condition) {
+    this._seqid = this.new_seqid();
+    const self = this;
+    return new Promise((resolve, reject) => {
+      self._reqs[self.seqid()] = (error, result) => {
+        return error ? reject(error) : resolve(result);
+      };
+      self.send_change(taskId, userId, fields, condition);
+    });
+  }
+
+  send_change (taskId, userId, fields, condition) {
+    const output = new this.pClass(this.output);
+    const params = {
+      taskId: taskId,
+      userId: userId,
+      fields: fields,
+      condition: condition
+    };
+    const args = new Tasks_change_args(params);
+    try {
+      output.writeMessageBegin('change', Thrift.MessageType.CALL, this.seqid());
+      args.write(output);
+      output.writeMessageEnd();
+      return this.output.flush();
+    }
+    catch (e) {
+      delete this._reqs[this.seqid()];
+      if (typeof output.reset === 'function') {
+        output.reset();
+      }
+      throw e;
+    }
+  }
+
+  recv_change (input, mtype, rseqid) {
+    const callback = this._reqs[rseqid] || function() {};
+    delete this._reqs[rseqid];
+    if (mtype == Thrift.MessageType.EXCEPTION) {
+      const x = new Thrift.TApplicationException();
+      x.read(input);
+      input.readMessageEnd();
+      return callback(x);
+    }
+    const result = new Tasks_change_result();
+    result.read(input);
+    input.readMessageEnd();
+
+    if (null !== result.ouch) {
+      return callback(result.ouch);
+    }
+    if (null !== result.success) {
+      return callback(null, result.success);
+    }
+    return callback('change failed: unknown result');
+  }
+
+  restore (taskId, userId) {
+    this._seqid = this.new_seqid();
+    const self = this;
+    return new Promise((resolve, reject) => {
+      self._reqs[self.seqid()] = (error, result) => {
+        return error ? reject(error) : resolve(result);
+      };
+      self.send_restore(taskId, userId);
+    });
+  }
+
+  send_restore (taskId, userId) {
+    const output = new this.pClass(this.output);
+    const params = {
+      taskId: taskId,
+      userId: userId
+    };
+    const args = new Tasks_restore_args(params);
+    try {
+      output.writeMessageBegin('restore', Thrift.MessageType.CALL, this.seqid());
+      args.write(output);
+      output.writeMessageEnd();
+      return this.output.flush();
+    }
+    catch (e) {
+      delete this._reqs[this.seqid()];
+      if (typeof output.reset === 'function') {
+        output.reset();
+      }
+      throw e;
+    }
+  }
+
+  recv_restore (input, mtype, rseqid) {
+    const callback = this._reqs[rseqid] || function() {};
+    delete this._reqs[rseqid];
+    if (mtype == Thrift.MessageType.EXCEPTION) {
+      const x = new Thrift.TApplicationException();
+      x.read(input);
+      input.readMessageEnd();
+      return callback(x);
+    }
+    const result = new Tasks_restore_result();
+    result.read(input);
+    input.readMessageEnd();
+
+    if (null !== result.ouch) {
+      return callback(result.ouch);
+    }
+    if (null !== result.success) {
+      return callback(null, result.success);
+    }
+    return callback('restore failed: unknown result');
+  }
+
+  find (userId, query) {
+    this._seqid = this.new_seqid();
+    const self = this;
+    return new Promise((resolve, reject) => {
+      self._reqs[self.seqid()] = (error, result) => {
+        return error ? reject(error) : resolve(result);
+      };
+      self.send_find(userId, query);
+    });
+  }
+
+  send_find (userId, query) {
+    const output = new this.pClass(this.output);
+    const params = {
+      userId: userId,
+      query: query
+    };
+    const args = new Tasks_find_args(params);
+    try {
+      output.writeMessageBegin('find', Thrift.MessageType.CALL, this.seqid());
+      args.write(output);
+      output.writeMessageEnd();
+      return this.output.flush();
+    }
+    catch (e) {
+      delete this._reqs[this.seqid()];
+      if (typeof output.reset === 'function') {
+        output.reset();
+      }
+      throw e;
+    }
+  }
+
+  recv_find (input, mtype, rseqid) {
+    const callback = this._reqs[rseqid] || function() {};
+    delete this._reqs[rseqid];
+    if (mtype == Thrift.MessageType.EXCEPTION) {
+      const x = new Thrift.TApplicationException();
+      x.read(input);
+      input.readMessageEnd();
+      return callback(x);
+    }
+    const result = new Tasks_find_result();
+    result.read(input);
+    input.readMessageEnd();
+
+    if (null !== result.ouch) {
+      return callback(result.ouch);
+    }
+    if (null !== result.success) {
+      return callback(null, result.success);
+    }
+    return callback('find failed: unknown result');
+  }
+
+  changes (userId, sync, limit) {
+    this._seqid = this.new_seqid();
+    const self = this;
+    return new Promise((resolve, reject) => {
+      self._reqs[self.seqid()] = (error, result) => {
+        return error ? reject(error) : resolve(result);
+      };
+      self.send_changes(userId, sync, limit);
+    });
+  }
+
+  send_changes (userId, sync, limit) {
+    const output = new this.pClass(this.output);
+    const params = {
+      userId: userId,
+      sync: sync,
+      limit: limit
+    };
+    const args = new Tasks_changes_args(params);
+    try {
+      output.writeMessageBegin('changes', Thrift.MessageType.CALL, this.seqid());
+      args.write(output);
+      output.writeMessageEnd();
+      return this.output.flush();
+    }
+    catch (e) {
+      delete this._reqs[this.seqid()];
+      if (typeof output.reset === 'function') {
+        output.reset();
+      }
+      throw e;
+    }
+  }
+
+  recv_changes (input, mtype, rseqid) {
+    const callback = this._reqs[rseqid] || function() {};
+    delete this._reqs[rseqid];
+    if (mtype == Thrift.MessageType.EXCEPTION) {
+      const x = new Thrift.TApplicationException();
+      x.read(input);
+      input.readMessageEnd();
+      return callback(x);
+    }
+    const result = new Tasks_changes_result();
+    result.read(input);
+    input.readMessageEnd();
+
+    if (null !== result.ouch) {
+      return callback(result.ouch);
+    }
+    if (null !== result.success) {
+      return callback(null, result.success);
+    }
+    return callback('changes failed: unknown result');
+  }
+
+  changedUsers (syncs) {
+    this._seqid = this.new_seqid();
+    const self = this;
+    return new Promise((resolve, reject) => {
+      self._reqs[self.seqid()] = (error, result) => {
+        return error ? reject(error) : resolve(result);
+      };
+      self.send_changedUsers(syncs);
+    });
+  }
+
+  send_changedUsers (syncs) {
+    const output = new this.pClass(this.output);
+    const params = {
+      syncs: syncs
+    };
+    const args = new Tasks_changedUsers_args(params);
+    try {
+      output.writeMessageBegin('changedUsers', Thrift.MessageType.CALL, this.seqid());
+      args.write(output);
+      output.writeMessageEnd();
+      return this.output.flush();
+    }
+    catch (e) {
+      delete this._reqs[this.seqid()];
+      if (typeof output.reset === 'function') {
+        output.reset();
+      }
+      throw e;
+    }
+  }
+
+  recv_changedUsers (input, mtype, rseqid) {
+    const callback = this._reqs[rseqid] || function() {};
+    delete this._reqs[rseqid];
+    if (mtype == Thrift.MessageType.EXCEPTION) {
+      const x = new Thrift.TApplicationException();
+      x.read(input);
+      input.readMessageEnd();
+      return callback(x);
+    }
+    const result = new Tasks_changedUsers_result();
+    result.read(input);
+    input.readMessageEnd();
+
+    if (null !== result.ouch) {
+      return callback(result.ouch);
+    }
+    if (null !== result.success) {
+      return callback(null, result.success);
+    }
+    return callback('changedUsers failed: unknown result');
+  }
+
+  batch (userId, changes) {
+    this._seqid = this.new_seqid();
+    const self = this;
+    return new Promise((resolve, reject) => {
+      self._reqs[self.seqid()] = (error, result) => {
+        return error ? reject(error) : resolve(result);
+      };
+      self.send_batch(userId, changes);
+    });
+  }
+
+  send_batch (userId, changes) {
+    const output = new this.pClass(this.output);
+    const params = {
+      userId: userId,
+      changes: changes
+    };
+    const args = new Tasks_batch_args(params);
+    try {
+      output.writeMessageBegin('batch', Thrift.MessageType.CALL, this.seqid());
+      args.write(output);
+      output.writeMessageEnd();
+      return this.output.flush();
+    }
+    catch (e) {
+      delete this._reqs[this.seqid()];
+      if (typeof output.reset === 'function') {
+        output.reset();
+      }
+      throw e;
+    }
+  }
+
+  recv_batch (input, mtype, rseqid) {
+    const callback = this._reqs[rseqid] || function() {};
+    delete this._reqs[rseqid];
+    if (mtype == Thrift.MessageType.EXCEPTION) {
+      const x = new Thrift.TApplicationException();
+      x.read(input);
+      input.readMessageEnd();
+      return callback(x);
+    }
+    const result = new Tasks_batch_result();
+    result.read(input);
+    input.readMessageEnd();
+
+    if (null !== result.ouch) {
+      return callback(result.ouch);
+    }
+    if (null !== result.success) {
+      return callback(null, result.success);
+    }
+    return callback('batch failed: unknown result');
+  }
+
+  removeAll (userId) {
+    this._seqid = this.new_seqid();
+    const self = this;
+    return new Promise((resolve, reject) => {
+      self._reqs[self.seqid()] = (error, result) => {
+        return error ? reject(error) : resolve(result);
+      };
+      self.send_removeAll(userId);
+    });
+  }
+
+  send_removeAll (userId) {
+    const output = new this.pClass(this.output);
+    const params = {
+      userId: userId
+    };
+    const args = new Tasks_removeAll_args(params);
+    try {
+      output.writeMessageBegin('removeAll', Thrift.MessageType.CALL, this.seqid());
+      args.write(output);
+      output.writeMessageEnd();
+      return this.output.flush();
+    }
+    catch (e) {
+      delete this._reqs[this.seqid()];
+      if (typeof output.reset === 'function') {
+        output.reset();
+      }
+      throw e;
+    }
+  }
+
+  recv_removeAll (input, mtype, rseqid) {
+    const callback = this._reqs[rseqid] || function() {};
+    delete this._reqs[rseqid];
+    if (mtype == Thrift.MessageType.EXCEPTION) {
+      const x = new Thrift.TApplicationException();
+      x.read(input);
+      input.readMessageEnd();
+      return callback(x);
+    }
+    const result = new Tasks_removeAll_result();
+    result.read(input);
+    input.readMessageEnd();
+
+    if (null !== result.ouch) {
+      return callback(result.ouch);
+    }
+    if (null !== result.success) {
+      return callback(null, result.success);
+    }
+    return callback('removeAll failed: unknown result');
   }
 };
 const TasksProcessor = exports.Processor = class TasksProcessor {
@@ -1782,10 +3437,11 @@ const TasksProcessor = exports.Processor = class TasksProcessor {
     const args = new Tasks_remove_args();
     args.read(input);
     input.readMessageEnd();
-    if (this._handler.remove.length === 2) {
+    if (this._handler.remove.length === 3) {
       Promise.resolve(this._handler.remove.bind(this._handler)(
         args.taskId,
-        args.userId
+        args.userId,
+        args.condition
       )).then(result => {
         const result_obj = new Tasks_remove_result({success: result});
         output.writeMessageBegin("remove", Thrift.MessageType.REPLY, seqid);
@@ -1806,7 +3462,7 @@ const TasksProcessor = exports.Processor = class TasksProcessor {
         output.flush();
       });
     } else {
-      this._handler.remove(args.taskId, args.userId, (err, result) => {
+      this._handler.remove(args.taskId, args.userId, args.condition, (err, result) => {
         let result_obj;
         if ((err === null || typeof err === 'undefined') || err instanceof ttypes.BaseException) {
           result_obj = new Tasks_remove_result((err !== null || typeof err === 'undefined') ? err : {success: result});
@@ -1895,6 +3551,352 @@ const TasksProcessor = exports.Processor = class TasksProcessor {
         } else {
           result_obj = new Thrift.TApplicationException(Thrift.TApplicationExceptionType.UNKNOWN, err.message);
           output.writeMessageBegin("check", Thrift.MessageType.EXCEPTION, seqid);
+        }
+        result_obj.write(output);
+        output.writeMessageEnd();
+        output.flush();
+      });
+    }
+  }
+  process_create (seqid, input, output) {
+    const args = new Tasks_create_args();
+    args.read(input);
+    input.readMessageEnd();
+    if (this._handler.create.length === 3) {
+      Promise.resolve(this._handler.create.bind(this._handler)(
+        args.userId,
+        args.fields,
+        args.key
+      )).then(result => {
+        const result_obj = new Tasks_create_result({success: result});
+        output.writeMessageBegin("create", Thrift.MessageType.REPLY, seqid);
+        result_obj.write(output);
+        output.writeMessageEnd();
+        output.flush();
+      }).catch(err => {
+        let result;
+        if (err instanceof ttypes.BaseException) {
+          result = new Tasks_create_result(err);
+          output.writeMessageBegin("create", Thrift.MessageType.REPLY, seqid);
+        } else {
+          result = new Thrift.TApplicationException(Thrift.TApplicationExceptionType.UNKNOWN, err.message);
+          output.writeMessageBegin("create", Thrift.MessageType.EXCEPTION, seqid);
+        }
+        result.write(output);
+        output.writeMessageEnd();
+        output.flush();
+      });
+    } else {
+      this._handler.create(args.userId, args.fields, args.key, (err, result) => {
+        let result_obj;
+        if ((err === null || typeof err === 'undefined') || err instanceof ttypes.BaseException) {
+          result_obj = new Tasks_create_result((err !== null || typeof err === 'undefined') ? err : {success: result});
+          output.writeMessageBegin("create", Thrift.MessageType.REPLY, seqid);
+        } else {
+          result_obj = new Thrift.TApplicationException(Thrift.TApplicationExceptionType.UNKNOWN, err.message);
+          output.writeMessageBegin("create", Thrift.MessageType.EXCEPTION, seqid);
+        }
+        result_obj.write(output);
+        output.writeMessageEnd();
+        output.flush();
+      });
+    }
+  }
+  process_change (seqid, input, output) {
+    const args = new Tasks_change_args();
+    args.read(input);
+    input.readMessageEnd();
+    if (this._handler.change.length === 4) {
+      Promise.resolve(this._handler.change.bind(this._handler)(
+        args.taskId,
+        args.userId,
+        args.fields,
+        args.condition
+      )).then(result => {
+        const result_obj = new Tasks_change_result({success: result});
+        output.writeMessageBegin("change", Thrift.MessageType.REPLY, seqid);
+        result_obj.write(output);
+        output.writeMessageEnd();
+        output.flush();
+      }).catch(err => {
+        let result;
+        if (err instanceof ttypes.BaseException) {
+          result = new Tasks_change_result(err);
+          output.writeMessageBegin("change", Thrift.MessageType.REPLY, seqid);
+        } else {
+          result = new Thrift.TApplicationException(Thrift.TApplicationExceptionType.UNKNOWN, err.message);
+          output.writeMessageBegin("change", Thrift.MessageType.EXCEPTION, seqid);
+        }
+        result.write(output);
+        output.writeMessageEnd();
+        output.flush();
+      });
+    } else {
+      this._handler.change(args.taskId, args.userId, args.fields, args.condition, (err, result) => {
+        let result_obj;
+        if ((err === null || typeof err === 'undefined') || err instanceof ttypes.BaseException) {
+          result_obj = new Tasks_change_result((err !== null || typeof err === 'undefined') ? err : {success: result});
+          output.writeMessageBegin("change", Thrift.MessageType.REPLY, seqid);
+        } else {
+          result_obj = new Thrift.TApplicationException(Thrift.TApplicationExceptionType.UNKNOWN, err.message);
+          output.writeMessageBegin("change", Thrift.MessageType.EXCEPTION, seqid);
+        }
+        result_obj.write(output);
+        output.writeMessageEnd();
+        output.flush();
+      });
+    }
+  }
+  process_restore (seqid, input, output) {
+    const args = new Tasks_restore_args();
+    args.read(input);
+    input.readMessageEnd();
+    if (this._handler.restore.length === 2) {
+      Promise.resolve(this._handler.restore.bind(this._handler)(
+        args.taskId,
+        args.userId
+      )).then(result => {
+        const result_obj = new Tasks_restore_result({success: result});
+        output.writeMessageBegin("restore", Thrift.MessageType.REPLY, seqid);
+        result_obj.write(output);
+        output.writeMessageEnd();
+        output.flush();
+      }).catch(err => {
+        let result;
+        if (err instanceof ttypes.BaseException) {
+          result = new Tasks_restore_result(err);
+          output.writeMessageBegin("restore", Thrift.MessageType.REPLY, seqid);
+        } else {
+          result = new Thrift.TApplicationException(Thrift.TApplicationExceptionType.UNKNOWN, err.message);
+          output.writeMessageBegin("restore", Thrift.MessageType.EXCEPTION, seqid);
+        }
+        result.write(output);
+        output.writeMessageEnd();
+        output.flush();
+      });
+    } else {
+      this._handler.restore(args.taskId, args.userId, (err, result) => {
+        let result_obj;
+        if ((err === null || typeof err === 'undefined') || err instanceof ttypes.BaseException) {
+          result_obj = new Tasks_restore_result((err !== null || typeof err === 'undefined') ? err : {success: result});
+          output.writeMessageBegin("restore", Thrift.MessageType.REPLY, seqid);
+        } else {
+          result_obj = new Thrift.TApplicationException(Thrift.TApplicationExceptionType.UNKNOWN, err.message);
+          output.writeMessageBegin("restore", Thrift.MessageType.EXCEPTION, seqid);
+        }
+        result_obj.write(output);
+        output.writeMessageEnd();
+        output.flush();
+      });
+    }
+  }
+  process_find (seqid, input, output) {
+    const args = new Tasks_find_args();
+    args.read(input);
+    input.readMessageEnd();
+    if (this._handler.find.length === 2) {
+      Promise.resolve(this._handler.find.bind(this._handler)(
+        args.userId,
+        args.query
+      )).then(result => {
+        const result_obj = new Tasks_find_result({success: result});
+        output.writeMessageBegin("find", Thrift.MessageType.REPLY, seqid);
+        result_obj.write(output);
+        output.writeMessageEnd();
+        output.flush();
+      }).catch(err => {
+        let result;
+        if (err instanceof ttypes.BaseException) {
+          result = new Tasks_find_result(err);
+          output.writeMessageBegin("find", Thrift.MessageType.REPLY, seqid);
+        } else {
+          result = new Thrift.TApplicationException(Thrift.TApplicationExceptionType.UNKNOWN, err.message);
+          output.writeMessageBegin("find", Thrift.MessageType.EXCEPTION, seqid);
+        }
+        result.write(output);
+        output.writeMessageEnd();
+        output.flush();
+      });
+    } else {
+      this._handler.find(args.userId, args.query, (err, result) => {
+        let result_obj;
+        if ((err === null || typeof err === 'undefined') || err instanceof ttypes.BaseException) {
+          result_obj = new Tasks_find_result((err !== null || typeof err === 'undefined') ? err : {success: result});
+          output.writeMessageBegin("find", Thrift.MessageType.REPLY, seqid);
+        } else {
+          result_obj = new Thrift.TApplicationException(Thrift.TApplicationExceptionType.UNKNOWN, err.message);
+          output.writeMessageBegin("find", Thrift.MessageType.EXCEPTION, seqid);
+        }
+        result_obj.write(output);
+        output.writeMessageEnd();
+        output.flush();
+      });
+    }
+  }
+  process_changes (seqid, input, output) {
+    const args = new Tasks_changes_args();
+    args.read(input);
+    input.readMessageEnd();
+    if (this._handler.changes.length === 3) {
+      Promise.resolve(this._handler.changes.bind(this._handler)(
+        args.userId,
+        args.sync,
+        args.limit
+      )).then(result => {
+        const result_obj = new Tasks_changes_result({success: result});
+        output.writeMessageBegin("changes", Thrift.MessageType.REPLY, seqid);
+        result_obj.write(output);
+        output.writeMessageEnd();
+        output.flush();
+      }).catch(err => {
+        let result;
+        if (err instanceof ttypes.BaseException) {
+          result = new Tasks_changes_result(err);
+          output.writeMessageBegin("changes", Thrift.MessageType.REPLY, seqid);
+        } else {
+          result = new Thrift.TApplicationException(Thrift.TApplicationExceptionType.UNKNOWN, err.message);
+          output.writeMessageBegin("changes", Thrift.MessageType.EXCEPTION, seqid);
+        }
+        result.write(output);
+        output.writeMessageEnd();
+        output.flush();
+      });
+    } else {
+      this._handler.changes(args.userId, args.sync, args.limit, (err, result) => {
+        let result_obj;
+        if ((err === null || typeof err === 'undefined') || err instanceof ttypes.BaseException) {
+          result_obj = new Tasks_changes_result((err !== null || typeof err === 'undefined') ? err : {success: result});
+          output.writeMessageBegin("changes", Thrift.MessageType.REPLY, seqid);
+        } else {
+          result_obj = new Thrift.TApplicationException(Thrift.TApplicationExceptionType.UNKNOWN, err.message);
+          output.writeMessageBegin("changes", Thrift.MessageType.EXCEPTION, seqid);
+        }
+        result_obj.write(output);
+        output.writeMessageEnd();
+        output.flush();
+      });
+    }
+  }
+  process_changedUsers (seqid, input, output) {
+    const args = new Tasks_changedUsers_args();
+    args.read(input);
+    input.readMessageEnd();
+    if (this._handler.changedUsers.length === 1) {
+      Promise.resolve(this._handler.changedUsers.bind(this._handler)(
+        args.syncs
+      )).then(result => {
+        const result_obj = new Tasks_changedUsers_result({success: result});
+        output.writeMessageBegin("changedUsers", Thrift.MessageType.REPLY, seqid);
+        result_obj.write(output);
+        output.writeMessageEnd();
+        output.flush();
+      }).catch(err => {
+        let result;
+        if (err instanceof ttypes.BaseException) {
+          result = new Tasks_changedUsers_result(err);
+          output.writeMessageBegin("changedUsers", Thrift.MessageType.REPLY, seqid);
+        } else {
+          result = new Thrift.TApplicationException(Thrift.TApplicationExceptionType.UNKNOWN, err.message);
+          output.writeMessageBegin("changedUsers", Thrift.MessageType.EXCEPTION, seqid);
+        }
+        result.write(output);
+        output.writeMessageEnd();
+        output.flush();
+      });
+    } else {
+      this._handler.changedUsers(args.syncs, (err, result) => {
+        let result_obj;
+        if ((err === null || typeof err === 'undefined') || err instanceof ttypes.BaseException) {
+          result_obj = new Tasks_changedUsers_result((err !== null || typeof err === 'undefined') ? err : {success: result});
+          output.writeMessageBegin("changedUsers", Thrift.MessageType.REPLY, seqid);
+        } else {
+          result_obj = new Thrift.TApplicationException(Thrift.TApplicationExceptionType.UNKNOWN, err.message);
+          output.writeMessageBegin("changedUsers", Thrift.MessageType.EXCEPTION, seqid);
+        }
+        result_obj.write(output);
+        output.writeMessageEnd();
+        output.flush();
+      });
+    }
+  }
+  process_batch (seqid, input, output) {
+    const args = new Tasks_batch_args();
+    args.read(input);
+    input.readMessageEnd();
+    if (this._handler.batch.length === 2) {
+      Promise.resolve(this._handler.batch.bind(this._handler)(
+        args.userId,
+        args.changes
+      )).then(result => {
+        const result_obj = new Tasks_batch_result({success: result});
+        output.writeMessageBegin("batch", Thrift.MessageType.REPLY, seqid);
+        result_obj.write(output);
+        output.writeMessageEnd();
+        output.flush();
+      }).catch(err => {
+        let result;
+        if (err instanceof ttypes.BaseException) {
+          result = new Tasks_batch_result(err);
+          output.writeMessageBegin("batch", Thrift.MessageType.REPLY, seqid);
+        } else {
+          result = new Thrift.TApplicationException(Thrift.TApplicationExceptionType.UNKNOWN, err.message);
+          output.writeMessageBegin("batch", Thrift.MessageType.EXCEPTION, seqid);
+        }
+        result.write(output);
+        output.writeMessageEnd();
+        output.flush();
+      });
+    } else {
+      this._handler.batch(args.userId, args.changes, (err, result) => {
+        let result_obj;
+        if ((err === null || typeof err === 'undefined') || err instanceof ttypes.BaseException) {
+          result_obj = new Tasks_batch_result((err !== null || typeof err === 'undefined') ? err : {success: result});
+          output.writeMessageBegin("batch", Thrift.MessageType.REPLY, seqid);
+        } else {
+          result_obj = new Thrift.TApplicationException(Thrift.TApplicationExceptionType.UNKNOWN, err.message);
+          output.writeMessageBegin("batch", Thrift.MessageType.EXCEPTION, seqid);
+        }
+        result_obj.write(output);
+        output.writeMessageEnd();
+        output.flush();
+      });
+    }
+  }
+  process_removeAll (seqid, input, output) {
+    const args = new Tasks_removeAll_args();
+    args.read(input);
+    input.readMessageEnd();
+    if (this._handler.removeAll.length === 1) {
+      Promise.resolve(this._handler.removeAll.bind(this._handler)(
+        args.userId
+      )).then(result => {
+        const result_obj = new Tasks_removeAll_result({success: result});
+        output.writeMessageBegin("removeAll", Thrift.MessageType.REPLY, seqid);
+        result_obj.write(output);
+        output.writeMessageEnd();
+        output.flush();
+      }).catch(err => {
+        let result;
+        if (err instanceof ttypes.BaseException) {
+          result = new Tasks_removeAll_result(err);
+          output.writeMessageBegin("removeAll", Thrift.MessageType.REPLY, seqid);
+        } else {
+          result = new Thrift.TApplicationException(Thrift.TApplicationExceptionType.UNKNOWN, err.message);
+          output.writeMessageBegin("removeAll", Thrift.MessageType.EXCEPTION, seqid);
+        }
+        result.write(output);
+        output.writeMessageEnd();
+        output.flush();
+      });
+    } else {
+      this._handler.removeAll(args.userId, (err, result) => {
+        let result_obj;
+        if ((err === null || typeof err === 'undefined') || err instanceof ttypes.BaseException) {
+          result_obj = new Tasks_removeAll_result((err !== null || typeof err === 'undefined') ? err : {success: result});
+          output.writeMessageBegin("removeAll", Thrift.MessageType.REPLY, seqid);
+        } else {
+          result_obj = new Thrift.TApplicationException(Thrift.TApplicationExceptionType.UNKNOWN, err.message);
+          output.writeMessageBegin("removeAll", Thrift.MessageType.EXCEPTION, seqid);
         }
         result_obj.write(output);
         output.writeMessageEnd();

@@ -11,6 +11,12 @@ const Int64 = require('node-int64');
 
 
 const ttypes = module.exports = {};
+ttypes.ChangeKind = {
+  'CREATE' : 1,
+  'CHANGE' : 2,
+  'REMOVE' : 3,
+  'RESTORE' : 4
+};
 const Task = module.exports.Task = class {
   constructor(args) {
     this.id = null;
@@ -18,6 +24,11 @@ const Task = module.exports.Task = class {
     this.name = '';
     this.createdOn = null;
     this.done = null;
+    this.version = null;
+    this.updatedOn = null;
+    this.notes = null;
+    this.due = null;
+    this.rank = null;
     if (args) {
       if (args.id !== undefined && args.id !== null) {
         this.id = args.id;
@@ -33,6 +44,21 @@ const Task = module.exports.Task = class {
       }
       if (args.done !== undefined && args.done !== null) {
         this.done = args.done;
+      }
+      if (args.version !== undefined && args.version !== null) {
+        this.version = args.version;
+      }
+      if (args.updatedOn !== undefined && args.updatedOn !== null) {
+        this.updatedOn = args.updatedOn;
+      }
+      if (args.notes !== undefined && args.notes !== null) {
+        this.notes = args.notes;
+      }
+      if (args.due !== undefined && args.due !== null) {
+        this.due = args.due;
+      }
+      if (args.rank !== undefined && args.rank !== null) {
+        this.rank = args.rank;
       }
     }
   }
@@ -82,6 +108,41 @@ const Task = module.exports.Task = class {
           input.skip(ftype);
         }
         break;
+        case 6:
+        if (ftype == Thrift.Type.I64) {
+          this.version = input.readI64();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 7:
+        if (ftype == Thrift.Type.STRING) {
+          this.updatedOn = input.readString();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 8:
+        if (ftype == Thrift.Type.STRING) {
+          this.notes = input.readString();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 9:
+        if (ftype == Thrift.Type.STRING) {
+          this.due = input.readString();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 10:
+        if (ftype == Thrift.Type.STRING) {
+          this.rank = input.readString();
+        } else {
+          input.skip(ftype);
+        }
+        break;
         default:
           input.skip(ftype);
       }
@@ -118,6 +179,290 @@ const Task = module.exports.Task = class {
       output.writeBool(this.done);
       output.writeFieldEnd();
     }
+    if (this.version !== null && this.version !== undefined) {
+      output.writeFieldBegin('version', Thrift.Type.I64, 6);
+      output.writeI64(this.version);
+      output.writeFieldEnd();
+    }
+    if (this.updatedOn !== null && this.updatedOn !== undefined) {
+      output.writeFieldBegin('updatedOn', Thrift.Type.STRING, 7);
+      output.writeString(this.updatedOn);
+      output.writeFieldEnd();
+    }
+    if (this.notes !== null && this.notes !== undefined) {
+      output.writeFieldBegin('notes', Thrift.Type.STRING, 8);
+      output.writeString(this.notes);
+      output.writeFieldEnd();
+    }
+    if (this.due !== null && this.due !== undefined) {
+      output.writeFieldBegin('due', Thrift.Type.STRING, 9);
+      output.writeString(this.due);
+      output.writeFieldEnd();
+    }
+    if (this.rank !== null && this.rank !== undefined) {
+      output.writeFieldBegin('rank', Thrift.Type.STRING, 10);
+      output.writeString(this.rank);
+      output.writeFieldEnd();
+    }
+    output.writeFieldStop();
+    output.writeStructEnd();
+    return;
+  }
+
+};
+const TaskFields = module.exports.TaskFields = class {
+  constructor(args) {
+    this.name = null;
+    this.done = null;
+    this.notes = null;
+    this.due = null;
+    this.rank = null;
+    if (args) {
+      if (args.name !== undefined && args.name !== null) {
+        this.name = args.name;
+      }
+      if (args.done !== undefined && args.done !== null) {
+        this.done = args.done;
+      }
+      if (args.notes !== undefined && args.notes !== null) {
+        this.notes = args.notes;
+      }
+      if (args.due !== undefined && args.due !== null) {
+        this.due = args.due;
+      }
+      if (args.rank !== undefined && args.rank !== null) {
+        this.rank = args.rank;
+      }
+    }
+  }
+
+  read (input) {
+    input.readStructBegin();
+    while (true) {
+      const ret = input.readFieldBegin();
+      const ftype = ret.ftype;
+      const fid = ret.fid;
+      if (ftype == Thrift.Type.STOP) {
+        break;
+      }
+      switch (fid) {
+        case 1:
+        if (ftype == Thrift.Type.STRING) {
+          this.name = input.readString();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 2:
+        if (ftype == Thrift.Type.BOOL) {
+          this.done = input.readBool();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 3:
+        if (ftype == Thrift.Type.STRING) {
+          this.notes = input.readString();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 4:
+        if (ftype == Thrift.Type.STRING) {
+          this.due = input.readString();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 5:
+        if (ftype == Thrift.Type.STRING) {
+          this.rank = input.readString();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        default:
+          input.skip(ftype);
+      }
+      input.readFieldEnd();
+    }
+    input.readStructEnd();
+    return;
+  }
+
+  write (output) {
+    output.writeStructBegin('TaskFields');
+    if (this.name !== null && this.name !== undefined) {
+      output.writeFieldBegin('name', Thrift.Type.STRING, 1);
+      output.writeString(this.name);
+      output.writeFieldEnd();
+    }
+    if (this.done !== null && this.done !== undefined) {
+      output.writeFieldBegin('done', Thrift.Type.BOOL, 2);
+      output.writeBool(this.done);
+      output.writeFieldEnd();
+    }
+    if (this.notes !== null && this.notes !== undefined) {
+      output.writeFieldBegin('notes', Thrift.Type.STRING, 3);
+      output.writeString(this.notes);
+      output.writeFieldEnd();
+    }
+    if (this.due !== null && this.due !== undefined) {
+      output.writeFieldBegin('due', Thrift.Type.STRING, 4);
+      output.writeString(this.due);
+      output.writeFieldEnd();
+    }
+    if (this.rank !== null && this.rank !== undefined) {
+      output.writeFieldBegin('rank', Thrift.Type.STRING, 5);
+      output.writeString(this.rank);
+      output.writeFieldEnd();
+    }
+    output.writeFieldStop();
+    output.writeStructEnd();
+    return;
+  }
+
+};
+const Condition = module.exports.Condition = class {
+  constructor(args) {
+    this.version = null;
+    this.key = null;
+    if (args) {
+      if (args.version !== undefined && args.version !== null) {
+        this.version = args.version;
+      }
+      if (args.key !== undefined && args.key !== null) {
+        this.key = args.key;
+      }
+    }
+  }
+
+  read (input) {
+    input.readStructBegin();
+    while (true) {
+      const ret = input.readFieldBegin();
+      const ftype = ret.ftype;
+      const fid = ret.fid;
+      if (ftype == Thrift.Type.STOP) {
+        break;
+      }
+      switch (fid) {
+        case 1:
+        if (ftype == Thrift.Type.I64) {
+          this.version = input.readI64();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 2:
+        if (ftype == Thrift.Type.STRING) {
+          this.key = input.readString();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        default:
+          input.skip(ftype);
+      }
+      input.readFieldEnd();
+    }
+    input.readStructEnd();
+    return;
+  }
+
+  write (output) {
+    output.writeStructBegin('Condition');
+    if (this.version !== null && this.version !== undefined) {
+      output.writeFieldBegin('version', Thrift.Type.I64, 1);
+      output.writeI64(this.version);
+      output.writeFieldEnd();
+    }
+    if (this.key !== null && this.key !== undefined) {
+      output.writeFieldBegin('key', Thrift.Type.STRING, 2);
+      output.writeString(this.key);
+      output.writeFieldEnd();
+    }
+    output.writeFieldStop();
+    output.writeStructEnd();
+    return;
+  }
+
+};
+const PageQuery = module.exports.PageQuery = class {
+  constructor(args) {
+    this.limit = null;
+    this.cursor = null;
+    this.done = null;
+    if (args) {
+      if (args.limit !== undefined && args.limit !== null) {
+        this.limit = args.limit;
+      }
+      if (args.cursor !== undefined && args.cursor !== null) {
+        this.cursor = args.cursor;
+      }
+      if (args.done !== undefined && args.done !== null) {
+        this.done = args.done;
+      }
+    }
+  }
+
+  read (input) {
+    input.readStructBegin();
+    while (true) {
+      const ret = input.readFieldBegin();
+      const ftype = ret.ftype;
+      const fid = ret.fid;
+      if (ftype == Thrift.Type.STOP) {
+        break;
+      }
+      switch (fid) {
+        case 1:
+        if (ftype == Thrift.Type.I32) {
+          this.limit = input.readI32();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 2:
+        if (ftype == Thrift.Type.STRING) {
+          this.cursor = input.readString();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 3:
+        if (ftype == Thrift.Type.BOOL) {
+          this.done = input.readBool();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        default:
+          input.skip(ftype);
+      }
+      input.readFieldEnd();
+    }
+    input.readStructEnd();
+    return;
+  }
+
+  write (output) {
+    output.writeStructBegin('PageQuery');
+    if (this.limit !== null && this.limit !== undefined) {
+      output.writeFieldBegin('limit', Thrift.Type.I32, 1);
+      output.writeI32(this.limit);
+      output.writeFieldEnd();
+    }
+    if (this.cursor !== null && this.cursor !== undefined) {
+      output.writeFieldBegin('cursor', Thrift.Type.STRING, 2);
+      output.writeString(this.cursor);
+      output.writeFieldEnd();
+    }
+    if (this.done !== null && this.done !== undefined) {
+      output.writeFieldBegin('done', Thrift.Type.BOOL, 3);
+      output.writeBool(this.done);
+      output.writeFieldEnd();
+    }
     output.writeFieldStop();
     output.writeStructEnd();
     return;
@@ -127,13 +472,13 @@ const Task = module.exports.Task = class {
 const TaskPage = module.exports.TaskPage = class {
   constructor(args) {
     this.tasks = null;
-    this.next_ = null;
+    this.nextCursor = null;
     if (args) {
       if (args.tasks !== undefined && args.tasks !== null) {
         this.tasks = Thrift.copyList(args.tasks, [ttypes.Task]);
       }
-      if (args.next_ !== undefined && args.next_ !== null) {
-        this.next_ = args.next_;
+      if (args.nextCursor !== undefined && args.nextCursor !== null) {
+        this.nextCursor = args.nextCursor;
       }
     }
   }
@@ -166,7 +511,7 @@ const TaskPage = module.exports.TaskPage = class {
         break;
         case 2:
         if (ftype == Thrift.Type.STRING) {
-          this.next_ = input.readString();
+          this.nextCursor = input.readString();
         } else {
           input.skip(ftype);
         }
@@ -194,9 +539,417 @@ const TaskPage = module.exports.TaskPage = class {
       output.writeListEnd();
       output.writeFieldEnd();
     }
-    if (this.next_ !== null && this.next_ !== undefined) {
-      output.writeFieldBegin('next_', Thrift.Type.STRING, 2);
-      output.writeString(this.next_);
+    if (this.nextCursor !== null && this.nextCursor !== undefined) {
+      output.writeFieldBegin('nextCursor', Thrift.Type.STRING, 2);
+      output.writeString(this.nextCursor);
+      output.writeFieldEnd();
+    }
+    output.writeFieldStop();
+    output.writeStructEnd();
+    return;
+  }
+
+};
+const RemovedTask = module.exports.RemovedTask = class {
+  constructor(args) {
+    this.id = null;
+    this.version = null;
+    if (args) {
+      if (args.id !== undefined && args.id !== null) {
+        this.id = args.id;
+      }
+      if (args.version !== undefined && args.version !== null) {
+        this.version = args.version;
+      }
+    }
+  }
+
+  read (input) {
+    input.readStructBegin();
+    while (true) {
+      const ret = input.readFieldBegin();
+      const ftype = ret.ftype;
+      const fid = ret.fid;
+      if (ftype == Thrift.Type.STOP) {
+        break;
+      }
+      switch (fid) {
+        case 1:
+        if (ftype == Thrift.Type.STRING) {
+          this.id = input.readString();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 2:
+        if (ftype == Thrift.Type.I64) {
+          this.version = input.readI64();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        default:
+          input.skip(ftype);
+      }
+      input.readFieldEnd();
+    }
+    input.readStructEnd();
+    return;
+  }
+
+  write (output) {
+    output.writeStructBegin('RemovedTask');
+    if (this.id !== null && this.id !== undefined) {
+      output.writeFieldBegin('id', Thrift.Type.STRING, 1);
+      output.writeString(this.id);
+      output.writeFieldEnd();
+    }
+    if (this.version !== null && this.version !== undefined) {
+      output.writeFieldBegin('version', Thrift.Type.I64, 2);
+      output.writeI64(this.version);
+      output.writeFieldEnd();
+    }
+    output.writeFieldStop();
+    output.writeStructEnd();
+    return;
+  }
+
+};
+const TaskChanges = module.exports.TaskChanges = class {
+  constructor(args) {
+    this.tasks = null;
+    this.removed = null;
+    this.sync = null;
+    this.more = null;
+    this.reset = null;
+    if (args) {
+      if (args.tasks !== undefined && args.tasks !== null) {
+        this.tasks = Thrift.copyList(args.tasks, [ttypes.Task]);
+      }
+      if (args.removed !== undefined && args.removed !== null) {
+        this.removed = Thrift.copyList(args.removed, [ttypes.RemovedTask]);
+      }
+      if (args.sync !== undefined && args.sync !== null) {
+        this.sync = args.sync;
+      }
+      if (args.more !== undefined && args.more !== null) {
+        this.more = args.more;
+      }
+      if (args.reset !== undefined && args.reset !== null) {
+        this.reset = args.reset;
+      }
+    }
+  }
+
+  read (input) {
+    input.readStructBegin();
+    while (true) {
+      const ret = input.readFieldBegin();
+      const ftype = ret.ftype;
+      const fid = ret.fid;
+      if (ftype == Thrift.Type.STOP) {
+        break;
+      }
+      switch (fid) {
+        case 1:
+        if (ftype == Thrift.Type.LIST) {
+          this.tasks = [];
+          const _rtmp36 = input.readListBegin();
+          const _size5 = _rtmp36.size || 0;
+          for (let _i7 = 0; _i7 < _size5; ++_i7) {
+            let elem8 = null;
+            elem8 = new ttypes.Task();
+            elem8.read(input);
+            this.tasks.push(elem8);
+          }
+          input.readListEnd();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 2:
+        if (ftype == Thrift.Type.LIST) {
+          this.removed = [];
+          const _rtmp310 = input.readListBegin();
+          const _size9 = _rtmp310.size || 0;
+          for (let _i11 = 0; _i11 < _size9; ++_i11) {
+            let elem12 = null;
+            elem12 = new ttypes.RemovedTask();
+            elem12.read(input);
+            this.removed.push(elem12);
+          }
+          input.readListEnd();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 3:
+        if (ftype == Thrift.Type.STRING) {
+          this.sync = input.readString();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 4:
+        if (ftype == Thrift.Type.BOOL) {
+          this.more = input.readBool();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 5:
+        if (ftype == Thrift.Type.BOOL) {
+          this.reset = input.readBool();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        default:
+          input.skip(ftype);
+      }
+      input.readFieldEnd();
+    }
+    input.readStructEnd();
+    return;
+  }
+
+  write (output) {
+    output.writeStructBegin('TaskChanges');
+    if (this.tasks !== null && this.tasks !== undefined) {
+      output.writeFieldBegin('tasks', Thrift.Type.LIST, 1);
+      output.writeListBegin(Thrift.Type.STRUCT, this.tasks.length);
+      for (let iter13 in this.tasks) {
+        if (this.tasks.hasOwnProperty(iter13)) {
+          iter13 = this.tasks[iter13];
+          iter13.write(output);
+        }
+      }
+      output.writeListEnd();
+      output.writeFieldEnd();
+    }
+    if (this.removed !== null && this.removed !== undefined) {
+      output.writeFieldBegin('removed', Thrift.Type.LIST, 2);
+      output.writeListBegin(Thrift.Type.STRUCT, this.removed.length);
+      for (let iter14 in this.removed) {
+        if (this.removed.hasOwnProperty(iter14)) {
+          iter14 = this.removed[iter14];
+          iter14.write(output);
+        }
+      }
+      output.writeListEnd();
+      output.writeFieldEnd();
+    }
+    if (this.sync !== null && this.sync !== undefined) {
+      output.writeFieldBegin('sync', Thrift.Type.STRING, 3);
+      output.writeString(this.sync);
+      output.writeFieldEnd();
+    }
+    if (this.more !== null && this.more !== undefined) {
+      output.writeFieldBegin('more', Thrift.Type.BOOL, 4);
+      output.writeBool(this.more);
+      output.writeFieldEnd();
+    }
+    if (this.reset !== null && this.reset !== undefined) {
+      output.writeFieldBegin('reset', Thrift.Type.BOOL, 5);
+      output.writeBool(this.reset);
+      output.writeFieldEnd();
+    }
+    output.writeFieldStop();
+    output.writeStructEnd();
+    return;
+  }
+
+};
+const Change = module.exports.Change = class {
+  constructor(args) {
+    this.kind = null;
+    this.taskId = null;
+    this.fields = null;
+    this.condition = null;
+    if (args) {
+      if (args.kind !== undefined && args.kind !== null) {
+        this.kind = args.kind;
+      }
+      if (args.taskId !== undefined && args.taskId !== null) {
+        this.taskId = args.taskId;
+      }
+      if (args.fields !== undefined && args.fields !== null) {
+        this.fields = new ttypes.TaskFields(args.fields);
+      }
+      if (args.condition !== undefined && args.condition !== null) {
+        this.condition = new ttypes.Condition(args.condition);
+      }
+    }
+  }
+
+  read (input) {
+    input.readStructBegin();
+    while (true) {
+      const ret = input.readFieldBegin();
+      const ftype = ret.ftype;
+      const fid = ret.fid;
+      if (ftype == Thrift.Type.STOP) {
+        break;
+      }
+      switch (fid) {
+        case 1:
+        if (ftype == Thrift.Type.I32) {
+          this.kind = input.readI32();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 2:
+        if (ftype == Thrift.Type.STRING) {
+          this.taskId = input.readString();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 3:
+        if (ftype == Thrift.Type.STRUCT) {
+          this.fields = new ttypes.TaskFields();
+          this.fields.read(input);
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 4:
+        if (ftype == Thrift.Type.STRUCT) {
+          this.condition = new ttypes.Condition();
+          this.condition.read(input);
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        default:
+          input.skip(ftype);
+      }
+      input.readFieldEnd();
+    }
+    input.readStructEnd();
+    return;
+  }
+
+  write (output) {
+    output.writeStructBegin('Change');
+    if (this.kind !== null && this.kind !== undefined) {
+      output.writeFieldBegin('kind', Thrift.Type.I32, 1);
+      output.writeI32(this.kind);
+      output.writeFieldEnd();
+    }
+    if (this.taskId !== null && this.taskId !== undefined) {
+      output.writeFieldBegin('taskId', Thrift.Type.STRING, 2);
+      output.writeString(this.taskId);
+      output.writeFieldEnd();
+    }
+    if (this.fields !== null && this.fields !== undefined) {
+      output.writeFieldBegin('fields', Thrift.Type.STRUCT, 3);
+      this.fields.write(output);
+      output.writeFieldEnd();
+    }
+    if (this.condition !== null && this.condition !== undefined) {
+      output.writeFieldBegin('condition', Thrift.Type.STRUCT, 4);
+      this.condition.write(output);
+      output.writeFieldEnd();
+    }
+    output.writeFieldStop();
+    output.writeStructEnd();
+    return;
+  }
+
+};
+const ChangeOutcome = module.exports.ChangeOutcome = class {
+  constructor(args) {
+    this.task = null;
+    this.code = null;
+    this.message = null;
+    this.current = null;
+    if (args) {
+      if (args.task !== undefined && args.task !== null) {
+        this.task = new ttypes.Task(args.task);
+      }
+      if (args.code !== undefined && args.code !== null) {
+        this.code = args.code;
+      }
+      if (args.message !== undefined && args.message !== null) {
+        this.message = args.message;
+      }
+      if (args.current !== undefined && args.current !== null) {
+        this.current = new ttypes.Task(args.current);
+      }
+    }
+  }
+
+  read (input) {
+    input.readStructBegin();
+    while (true) {
+      const ret = input.readFieldBegin();
+      const ftype = ret.ftype;
+      const fid = ret.fid;
+      if (ftype == Thrift.Type.STOP) {
+        break;
+      }
+      switch (fid) {
+        case 1:
+        if (ftype == Thrift.Type.STRUCT) {
+          this.task = new ttypes.Task();
+          this.task.read(input);
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 2:
+        if (ftype == Thrift.Type.I32) {
+          this.code = input.readI32();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 3:
+        if (ftype == Thrift.Type.STRING) {
+          this.message = input.readString();
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        case 4:
+        if (ftype == Thrift.Type.STRUCT) {
+          this.current = new ttypes.Task();
+          this.current.read(input);
+        } else {
+          input.skip(ftype);
+        }
+        break;
+        default:
+          input.skip(ftype);
+      }
+      input.readFieldEnd();
+    }
+    input.readStructEnd();
+    return;
+  }
+
+  write (output) {
+    output.writeStructBegin('ChangeOutcome');
+    if (this.task !== null && this.task !== undefined) {
+      output.writeFieldBegin('task', Thrift.Type.STRUCT, 1);
+      this.task.write(output);
+      output.writeFieldEnd();
+    }
+    if (this.code !== null && this.code !== undefined) {
+      output.writeFieldBegin('code', Thrift.Type.I32, 2);
+      output.writeI32(this.code);
+      output.writeFieldEnd();
+    }
+    if (this.message !== null && this.message !== undefined) {
+      output.writeFieldBegin('message', Thrift.Type.STRING, 3);
+      output.writeString(this.message);
+      output.writeFieldEnd();
+    }
+    if (this.current !== null && this.current !== undefined) {
+      output.writeFieldBegin('current', Thrift.Type.STRUCT, 4);
+      this.current.write(output);
       output.writeFieldEnd();
     }
     output.writeFieldStop();
@@ -276,12 +1029,16 @@ const BaseException = module.exports.BaseException = class extends Thrift.TExcep
     this.name = "BaseException";
     this.code = null;
     this.message = null;
+    this.current = null;
     if (args) {
       if (args.code !== undefined && args.code !== null) {
         this.code = args.code;
       }
       if (args.message !== undefined && args.message !== null) {
         this.message = args.message;
+      }
+      if (args.current !== undefined && args.current !== null) {
+        this.current = new ttypes.Task(args.current);
       }
     }
   }
@@ -310,6 +1067,14 @@ const BaseException = module.exports.BaseException = class extends Thrift.TExcep
           input.skip(ftype);
         }
         break;
+        case 3:
+        if (ftype == Thrift.Type.STRUCT) {
+          this.current = new ttypes.Task();
+          this.current.read(input);
+        } else {
+          input.skip(ftype);
+        }
+        break;
         default:
           input.skip(ftype);
       }
@@ -329,6 +1094,11 @@ const BaseException = module.exports.BaseException = class extends Thrift.TExcep
     if (this.message !== null && this.message !== undefined) {
       output.writeFieldBegin('message', Thrift.Type.STRING, 2);
       output.writeString(this.message);
+      output.writeFieldEnd();
+    }
+    if (this.current !== null && this.current !== undefined) {
+      output.writeFieldBegin('current', Thrift.Type.STRUCT, 3);
+      this.current.write(output);
       output.writeFieldEnd();
     }
     output.writeFieldStop();

@@ -62,7 +62,7 @@ class Iface(object):
     def upsert(self, task):
         """
         Without an id adds the task, its done kept; with an id updates that task:
-        sets the fields that are sent, and leaves those that are not.
+        sets name and done where they are sent, and leaves all else.
 
         Parameters:
          - task
@@ -81,23 +81,28 @@ class Iface(object):
         """
         pass
 
-    def remove(self, taskId, userId):
+    def remove(self, taskId, userId, condition):
         """
-        Removes the task of this id.
+        Removes the task of this id, if the condition holds. It is kept for 30 days,
+        unless the operator chose otherwise, and can be restored meanwhile.
+
+        Repeated, it answers 404, or with a key in its condition that it succeeded.
 
         Parameters:
          - taskId
          - userId
+         - condition
 
         """
         pass
 
     def page(self, userId, limit, cursor, done):
         """
-        Up to limit tasks (1 to 1000; 100 when absent), newest first, of this user;
-        with done, only those that are (true) or are not (false). The first page has
-        no cursor; each page names the next one's. A task that is added or removed
-        between two pages never makes another one appear twice or be skipped.
+        Up to limit tasks (1 to 1,000; 100 when absent or 0), newest first, of this
+        user; with done, only those that are (true) or are not (false). The first page
+        has no cursor; each page names the next one's. A task that is added or removed
+        between two pages never makes another one appear twice or be skipped. A page
+        may hold fewer than limit: see TaskPage.
 
         Parameters:
          - userId
@@ -111,6 +116,116 @@ class Iface(object):
     def check(self):
         """
         How the service is: answers at once, without waiting for the store.
+
+        """
+        pass
+
+    def create(self, userId, fields, key):
+        """
+        Adds a task with these fields. The key is that of add: the same pair of user and key is the same task.
+
+        Parameters:
+         - userId
+         - fields
+         - key
+
+        """
+        pass
+
+    def change(self, taskId, userId, fields, condition):
+        """
+        Sets these fields, if the condition holds, and answers with the task as it
+        then is. With no field to set, the task is answered as it is.
+
+        Parameters:
+         - taskId
+         - userId
+         - fields
+         - condition
+
+        """
+        pass
+
+    def restore(self, taskId, userId):
+        """
+        Brings a removed task back, with its id and all its fields. Repeated, it finds
+        its own success and answers with the task as it is, as it does for a task that
+        was not removed. 404 when removed tasks are not kept so long; 409 when another
+        one was added under the id meanwhile.
+
+        Parameters:
+         - taskId
+         - userId
+
+        """
+        pass
+
+    def find(self, userId, query):
+        """
+        As page, with arguments that can be absent in every language.
+
+        Parameters:
+         - userId
+         - query
+
+        """
+        pass
+
+    def changes(self, userId, sync, limit):
+        """
+        What became of this user's tasks since a token was given: at most limit of
+        them (1 to 1,000; 1,000 when absent or 0), and fewer where more would pass
+        4 MiB. Without a token: everything there is, and a token.
+
+        Nothing is left out, and a change may be told twice: take what is told if its
+        version is greater than what you have, or you have nothing. Who does so, and
+        asks until there is no more, has what all would answer.
+
+        Parameters:
+         - userId
+         - sync
+         - limit
+
+        """
+        pass
+
+    def changedUsers(self, syncs):
+        """
+        Which of these users have anything newer than their token: one question for
+        at most 1,000 users. Those that have are answered, each with a token to ask
+        this method with the next time; what is new is for changes to say, asked with
+        the token that changes itself gave. A user may be told of once too often, and
+        is never left out.
+
+        Parameters:
+         - syncs
+
+        """
+        pass
+
+    def batch(self, userId, changes):
+        """
+        Makes at most 500 changes, each by itself, and answers with what became of
+        each, in their order. Changes of one task are made in their order. A change
+        that fails, for whatever reason, fails alone; nothing is undone for it. The
+        call as a whole fails only with 400 for a bad userId or too many changes, and
+        with 429.
+
+        Parameters:
+         - userId
+         - changes
+
+        """
+        pass
+
+    def removeAll(self, userId):
+        """
+        Removes everything of this user for good, removed tasks too, and answers with
+        how many tasks there were. Repeated, it removes what was added meanwhile. Tokens
+        from before are answered with reset.
+
+        Parameters:
+         - userId
 
         """
         pass
@@ -249,7 +364,7 @@ class Client(Iface):
     def upsert(self, task):
         """
         Without an id adds the task, its done kept; with an id updates that task:
-        sets the fields that are sent, and leaves those that are not.
+        sets name and done where they are sent, and leaves all else.
 
         Parameters:
          - task
@@ -321,23 +436,28 @@ class Client(Iface):
             raise result.ouch
         raise TApplicationException(TApplicationException.MISSING_RESULT, "get failed: unknown result")
 
-    def remove(self, taskId, userId):
+    def remove(self, taskId, userId, condition):
         """
-        Removes the task of this id.
+        Removes the task of this id, if the condition holds. It is kept for 30 days,
+        unless the operator chose otherwise, and can be restored meanwhile.
+
+        Repeated, it answers 404, or with a key in its condition that it succeeded.
 
         Parameters:
          - taskId
          - userId
+         - condition
 
         """
-        self.send_remove(taskId, userId)
+        self.send_remove(taskId, userId, condition)
         self.recv_remove()
 
-    def send_remove(self, taskId, userId):
+    def send_remove(self, taskId, userId, condition):
         self._oprot.writeMessageBegin('remove', TMessageType.CALL, self._seqid)
         args = remove_args()
         args.taskId = taskId
         args.userId = userId
+        args.condition = condition
         args.write(self._oprot)
         self._oprot.writeMessageEnd()
         self._oprot.trans.flush()
@@ -359,10 +479,11 @@ class Client(Iface):
 
     def page(self, userId, limit, cursor, done):
         """
-        Up to limit tasks (1 to 1000; 100 when absent), newest first, of this user;
-        with done, only those that are (true) or are not (false). The first page has
-        no cursor; each page names the next one's. A task that is added or removed
-        between two pages never makes another one appear twice or be skipped.
+        Up to limit tasks (1 to 1,000; 100 when absent or 0), newest first, of this
+        user; with done, only those that are (true) or are not (false). The first page
+        has no cursor; each page names the next one's. A task that is added or removed
+        between two pages never makes another one appear twice or be skipped. A page
+        may hold fewer than limit: see TaskPage.
 
         Parameters:
          - userId
@@ -432,6 +553,334 @@ class Client(Iface):
             return result.success
         raise TApplicationException(TApplicationException.MISSING_RESULT, "check failed: unknown result")
 
+    def create(self, userId, fields, key):
+        """
+        Adds a task with these fields. The key is that of add: the same pair of user and key is the same task.
+
+        Parameters:
+         - userId
+         - fields
+         - key
+
+        """
+        self.send_create(userId, fields, key)
+        return self.recv_create()
+
+    def send_create(self, userId, fields, key):
+        self._oprot.writeMessageBegin('create', TMessageType.CALL, self._seqid)
+        args = create_args()
+        args.userId = userId
+        args.fields = fields
+        args.key = key
+        args.write(self._oprot)
+        self._oprot.writeMessageEnd()
+        self._oprot.trans.flush()
+
+    def recv_create(self):
+        iprot = self._iprot
+        (fname, mtype, rseqid) = iprot.readMessageBegin()
+        if mtype == TMessageType.EXCEPTION:
+            x = TApplicationException()
+            x.read(iprot)
+            iprot.readMessageEnd()
+            raise x
+        result = create_result()
+        result.read(iprot)
+        iprot.readMessageEnd()
+        if result.success is not None:
+            return result.success
+        if result.ouch is not None:
+            raise result.ouch
+        raise TApplicationException(TApplicationException.MISSING_RESULT, "create failed: unknown result")
+
+    def change(self, taskId, userId, fields, condition):
+        """
+        Sets these fields, if the condition holds, and answers with the task as it
+        then is. With no field to set, the task is answered as it is.
+
+        Parameters:
+         - taskId
+         - userId
+         - fields
+         - condition
+
+        """
+        self.send_change(taskId, userId, fields, condition)
+        return self.recv_change()
+
+    def send_change(self, taskId, userId, fields, condition):
+        self._oprot.writeMessageBegin('change', TMessageType.CALL, self._seqid)
+        args = change_args()
+        args.taskId = taskId
+        args.userId = userId
+        args.fields = fields
+        args.condition = condition
+        args.write(self._oprot)
+        self._oprot.writeMessageEnd()
+        self._oprot.trans.flush()
+
+    def recv_change(self):
+        iprot = self._iprot
+        (fname, mtype, rseqid) = iprot.readMessageBegin()
+        if mtype == TMessageType.EXCEPTION:
+            x = TApplicationException()
+            x.read(iprot)
+            iprot.readMessageEnd()
+            raise x
+        result = change_result()
+        result.read(iprot)
+        iprot.readMessageEnd()
+        if result.success is not None:
+            return result.success
+        if result.ouch is not None:
+            raise result.ouch
+        raise TApplicationException(TApplicationException.MISSING_RESULT, "change failed: unknown result")
+
+    def restore(self, taskId, userId):
+        """
+        Brings a removed task back, with its id and all its fields. Repeated, it finds
+        its own success and answers with the task as it is, as it does for a task that
+        was not removed. 404 when removed tasks are not kept so long; 409 when another
+        one was added under the id meanwhile.
+
+        Parameters:
+         - taskId
+         - userId
+
+        """
+        self.send_restore(taskId, userId)
+        return self.recv_restore()
+
+    def send_restore(self, taskId, userId):
+        self._oprot.writeMessageBegin('restore', TMessageType.CALL, self._seqid)
+        args = restore_args()
+        args.taskId = taskId
+        args.userId = userId
+        args.write(self._oprot)
+        self._oprot.writeMessageEnd()
+        self._oprot.trans.flush()
+
+    def recv_restore(self):
+        iprot = self._iprot
+        (fname, mtype, rseqid) = iprot.readMessageBegin()
+        if mtype == TMessageType.EXCEPTION:
+            x = TApplicationException()
+            x.read(iprot)
+            iprot.readMessageEnd()
+            raise x
+        result = restore_result()
+        result.read(iprot)
+        iprot.readMessageEnd()
+        if result.success is not None:
+            return result.success
+        if result.ouch is not None:
+            raise result.ouch
+        raise TApplicationException(TApplicationException.MISSING_RESULT, "restore failed: unknown result")
+
+    def find(self, userId, query):
+        """
+        As page, with arguments that can be absent in every language.
+
+        Parameters:
+         - userId
+         - query
+
+        """
+        self.send_find(userId, query)
+        return self.recv_find()
+
+    def send_find(self, userId, query):
+        self._oprot.writeMessageBegin('find', TMessageType.CALL, self._seqid)
+        args = find_args()
+        args.userId = userId
+        args.query = query
+        args.write(self._oprot)
+        self._oprot.writeMessageEnd()
+        self._oprot.trans.flush()
+
+    def recv_find(self):
+        iprot = self._iprot
+        (fname, mtype, rseqid) = iprot.readMessageBegin()
+        if mtype == TMessageType.EXCEPTION:
+            x = TApplicationException()
+            x.read(iprot)
+            iprot.readMessageEnd()
+            raise x
+        result = find_result()
+        result.read(iprot)
+        iprot.readMessageEnd()
+        if result.success is not None:
+            return result.success
+        if result.ouch is not None:
+            raise result.ouch
+        raise TApplicationException(TApplicationException.MISSING_RESULT, "find failed: unknown result")
+
+    def changes(self, userId, sync, limit):
+        """
+        What became of this user's tasks since a token was given: at most limit of
+        them (1 to 1,000; 1,000 when absent or 0), and fewer where more would pass
+        4 MiB. Without a token: everything there is, and a token.
+
+        Nothing is left out, and a change may be told twice: take what is told if its
+        version is greater than what you have, or you have nothing. Who does so, and
+        asks until there is no more, has what all would answer.
+
+        Parameters:
+         - userId
+         - sync
+         - limit
+
+        """
+        self.send_changes(userId, sync, limit)
+        return self.recv_changes()
+
+    def send_changes(self, userId, sync, limit):
+        self._oprot.writeMessageBegin('changes', TMessageType.CALL, self._seqid)
+        args = changes_args()
+        args.userId = userId
+        args.sync = sync
+        args.limit = limit
+        args.write(self._oprot)
+        self._oprot.writeMessageEnd()
+        self._oprot.trans.flush()
+
+    def recv_changes(self):
+        iprot = self._iprot
+        (fname, mtype, rseqid) = iprot.readMessageBegin()
+        if mtype == TMessageType.EXCEPTION:
+            x = TApplicationException()
+            x.read(iprot)
+            iprot.readMessageEnd()
+            raise x
+        result = changes_result()
+        result.read(iprot)
+        iprot.readMessageEnd()
+        if result.success is not None:
+            return result.success
+        if result.ouch is not None:
+            raise result.ouch
+        raise TApplicationException(TApplicationException.MISSING_RESULT, "changes failed: unknown result")
+
+    def changedUsers(self, syncs):
+        """
+        Which of these users have anything newer than their token: one question for
+        at most 1,000 users. Those that have are answered, each with a token to ask
+        this method with the next time; what is new is for changes to say, asked with
+        the token that changes itself gave. A user may be told of once too often, and
+        is never left out.
+
+        Parameters:
+         - syncs
+
+        """
+        self.send_changedUsers(syncs)
+        return self.recv_changedUsers()
+
+    def send_changedUsers(self, syncs):
+        self._oprot.writeMessageBegin('changedUsers', TMessageType.CALL, self._seqid)
+        args = changedUsers_args()
+        args.syncs = syncs
+        args.write(self._oprot)
+        self._oprot.writeMessageEnd()
+        self._oprot.trans.flush()
+
+    def recv_changedUsers(self):
+        iprot = self._iprot
+        (fname, mtype, rseqid) = iprot.readMessageBegin()
+        if mtype == TMessageType.EXCEPTION:
+            x = TApplicationException()
+            x.read(iprot)
+            iprot.readMessageEnd()
+            raise x
+        result = changedUsers_result()
+        result.read(iprot)
+        iprot.readMessageEnd()
+        if result.success is not None:
+            return result.success
+        if result.ouch is not None:
+            raise result.ouch
+        raise TApplicationException(TApplicationException.MISSING_RESULT, "changedUsers failed: unknown result")
+
+    def batch(self, userId, changes):
+        """
+        Makes at most 500 changes, each by itself, and answers with what became of
+        each, in their order. Changes of one task are made in their order. A change
+        that fails, for whatever reason, fails alone; nothing is undone for it. The
+        call as a whole fails only with 400 for a bad userId or too many changes, and
+        with 429.
+
+        Parameters:
+         - userId
+         - changes
+
+        """
+        self.send_batch(userId, changes)
+        return self.recv_batch()
+
+    def send_batch(self, userId, changes):
+        self._oprot.writeMessageBegin('batch', TMessageType.CALL, self._seqid)
+        args = batch_args()
+        args.userId = userId
+        args.changes = changes
+        args.write(self._oprot)
+        self._oprot.writeMessageEnd()
+        self._oprot.trans.flush()
+
+    def recv_batch(self):
+        iprot = self._iprot
+        (fname, mtype, rseqid) = iprot.readMessageBegin()
+        if mtype == TMessageType.EXCEPTION:
+            x = TApplicationException()
+            x.read(iprot)
+            iprot.readMessageEnd()
+            raise x
+        result = batch_result()
+        result.read(iprot)
+        iprot.readMessageEnd()
+        if result.success is not None:
+            return result.success
+        if result.ouch is not None:
+            raise result.ouch
+        raise TApplicationException(TApplicationException.MISSING_RESULT, "batch failed: unknown result")
+
+    def removeAll(self, userId):
+        """
+        Removes everything of this user for good, removed tasks too, and answers with
+        how many tasks there were. Repeated, it removes what was added meanwhile. Tokens
+        from before are answered with reset.
+
+        Parameters:
+         - userId
+
+        """
+        self.send_removeAll(userId)
+        return self.recv_removeAll()
+
+    def send_removeAll(self, userId):
+        self._oprot.writeMessageBegin('removeAll', TMessageType.CALL, self._seqid)
+        args = removeAll_args()
+        args.userId = userId
+        args.write(self._oprot)
+        self._oprot.writeMessageEnd()
+        self._oprot.trans.flush()
+
+    def recv_removeAll(self):
+        iprot = self._iprot
+        (fname, mtype, rseqid) = iprot.readMessageBegin()
+        if mtype == TMessageType.EXCEPTION:
+            x = TApplicationException()
+            x.read(iprot)
+            iprot.readMessageEnd()
+            raise x
+        result = removeAll_result()
+        result.read(iprot)
+        iprot.readMessageEnd()
+        if result.success is not None:
+            return result.success
+        if result.ouch is not None:
+            raise result.ouch
+        raise TApplicationException(TApplicationException.MISSING_RESULT, "removeAll failed: unknown result")
+
 
 class Processor(Iface, TProcessor):
     def __init__(self, handler):
@@ -445,6 +894,14 @@ class Processor(Iface, TProcessor):
         self._processMap["remove"] = Processor.process_remove
         self._processMap["page"] = Processor.process_page
         self._processMap["check"] = Processor.process_check
+        self._processMap["create"] = Processor.process_create
+        self._processMap["change"] = Processor.process_change
+        self._processMap["restore"] = Processor.process_restore
+        self._processMap["find"] = Processor.process_find
+        self._processMap["changes"] = Processor.process_changes
+        self._processMap["changedUsers"] = Processor.process_changedUsers
+        self._processMap["batch"] = Processor.process_batch
+        self._processMap["removeAll"] = Processor.process_removeAll
         self._on_message_begin = None
 
     def on_message_begin(self, func):
@@ -603,7 +1060,7 @@ class Processor(Iface, TProcessor):
         iprot.readMessageEnd()
         result = remove_result()
         try:
-            self._handler.remove(args.taskId, args.userId)
+            self._handler.remove(args.taskId, args.userId, args.condition)
             msg_type = TMessageType.REPLY
         except TTransport.TTransportException:
             raise
@@ -668,6 +1125,214 @@ class Processor(Iface, TProcessor):
             msg_type = TMessageType.EXCEPTION
             result = TApplicationException(TApplicationException.INTERNAL_ERROR, 'Internal error')
         oprot.writeMessageBegin("check", msg_type, seqid)
+        result.write(oprot)
+        oprot.writeMessageEnd()
+        oprot.trans.flush()
+
+    def process_create(self, seqid, iprot, oprot):
+        args = create_args()
+        args.read(iprot)
+        iprot.readMessageEnd()
+        result = create_result()
+        try:
+            result.success = self._handler.create(args.userId, args.fields, args.key)
+            msg_type = TMessageType.REPLY
+        except TTransport.TTransportException:
+            raise
+        except BaseException as ouch:
+            msg_type = TMessageType.REPLY
+            result.ouch = ouch
+        except TApplicationException as ex:
+            logging.exception('TApplication exception in handler')
+            msg_type = TMessageType.EXCEPTION
+            result = ex
+        except Exception:
+            logging.exception('Unexpected exception in handler')
+            msg_type = TMessageType.EXCEPTION
+            result = TApplicationException(TApplicationException.INTERNAL_ERROR, 'Internal error')
+        oprot.writeMessageBegin("create", msg_type, seqid)
+        result.write(oprot)
+        oprot.writeMessageEnd()
+        oprot.trans.flush()
+
+    def process_change(self, seqid, iprot, oprot):
+        args = change_args()
+        args.read(iprot)
+        iprot.readMessageEnd()
+        result = change_result()
+        try:
+            result.success = self._handler.change(args.taskId, args.userId, args.fields, args.condition)
+            msg_type = TMessageType.REPLY
+        except TTransport.TTransportException:
+            raise
+        except BaseException as ouch:
+            msg_type = TMessageType.REPLY
+            result.ouch = ouch
+        except TApplicationException as ex:
+            logging.exception('TApplication exception in handler')
+            msg_type = TMessageType.EXCEPTION
+            result = ex
+        except Exception:
+            logging.exception('Unexpected exception in handler')
+            msg_type = TMessageType.EXCEPTION
+            result = TApplicationException(TApplicationException.INTERNAL_ERROR, 'Internal error')
+        oprot.writeMessageBegin("change", msg_type, seqid)
+        result.write(oprot)
+        oprot.writeMessageEnd()
+        oprot.trans.flush()
+
+    def process_restore(self, seqid, iprot, oprot):
+        args = restore_args()
+        args.read(iprot)
+        iprot.readMessageEnd()
+        result = restore_result()
+        try:
+            result.success = self._handler.restore(args.taskId, args.userId)
+            msg_type = TMessageType.REPLY
+        except TTransport.TTransportException:
+            raise
+        except BaseException as ouch:
+            msg_type = TMessageType.REPLY
+            result.ouch = ouch
+        except TApplicationException as ex:
+            logging.exception('TApplication exception in handler')
+            msg_type = TMessageType.EXCEPTION
+            result = ex
+        except Exception:
+            logging.exception('Unexpected exception in handler')
+            msg_type = TMessageType.EXCEPTION
+            result = TApplicationException(TApplicationException.INTERNAL_ERROR, 'Internal error')
+        oprot.writeMessageBegin("restore", msg_type, seqid)
+        result.write(oprot)
+        oprot.writeMessageEnd()
+        oprot.trans.flush()
+
+    def process_find(self, seqid, iprot, oprot):
+        args = find_args()
+        args.read(iprot)
+        iprot.readMessageEnd()
+        result = find_result()
+        try:
+            result.success = self._handler.find(args.userId, args.query)
+            msg_type = TMessageType.REPLY
+        except TTransport.TTransportException:
+            raise
+        except BaseException as ouch:
+            msg_type = TMessageType.REPLY
+            result.ouch = ouch
+        except TApplicationException as ex:
+            logging.exception('TApplication exception in handler')
+            msg_type = TMessageType.EXCEPTION
+            result = ex
+        except Exception:
+            logging.exception('Unexpected exception in handler')
+            msg_type = TMessageType.EXCEPTION
+            result = TApplicationException(TApplicationException.INTERNAL_ERROR, 'Internal error')
+        oprot.writeMessageBegin("find", msg_type, seqid)
+        result.write(oprot)
+        oprot.writeMessageEnd()
+        oprot.trans.flush()
+
+    def process_changes(self, seqid, iprot, oprot):
+        args = changes_args()
+        args.read(iprot)
+        iprot.readMessageEnd()
+        result = changes_result()
+        try:
+            result.success = self._handler.changes(args.userId, args.sync, args.limit)
+            msg_type = TMessageType.REPLY
+        except TTransport.TTransportException:
+            raise
+        except BaseException as ouch:
+            msg_type = TMessageType.REPLY
+            result.ouch = ouch
+        except TApplicationException as ex:
+            logging.exception('TApplication exception in handler')
+            msg_type = TMessageType.EXCEPTION
+            result = ex
+        except Exception:
+            logging.exception('Unexpected exception in handler')
+            msg_type = TMessageType.EXCEPTION
+            result = TApplicationException(TApplicationException.INTERNAL_ERROR, 'Internal error')
+        oprot.writeMessageBegin("changes", msg_type, seqid)
+        result.write(oprot)
+        oprot.writeMessageEnd()
+        oprot.trans.flush()
+
+    def process_changedUsers(self, seqid, iprot, oprot):
+        args = changedUsers_args()
+        args.read(iprot)
+        iprot.readMessageEnd()
+        result = changedUsers_result()
+        try:
+            result.success = self._handler.changedUsers(args.syncs)
+            msg_type = TMessageType.REPLY
+        except TTransport.TTransportException:
+            raise
+        except BaseException as ouch:
+            msg_type = TMessageType.REPLY
+            result.ouch = ouch
+        except TApplicationException as ex:
+            logging.exception('TApplication exception in handler')
+            msg_type = TMessageType.EXCEPTION
+            result = ex
+        except Exception:
+            logging.exception('Unexpected exception in handler')
+            msg_type = TMessageType.EXCEPTION
+            result = TApplicationException(TApplicationException.INTERNAL_ERROR, 'Internal error')
+        oprot.writeMessageBegin("changedUsers", msg_type, seqid)
+        result.write(oprot)
+        oprot.writeMessageEnd()
+        oprot.trans.flush()
+
+    def process_batch(self, seqid, iprot, oprot):
+        args = batch_args()
+        args.read(iprot)
+        iprot.readMessageEnd()
+        result = batch_result()
+        try:
+            result.success = self._handler.batch(args.userId, args.changes)
+            msg_type = TMessageType.REPLY
+        except TTransport.TTransportException:
+            raise
+        except BaseException as ouch:
+            msg_type = TMessageType.REPLY
+            result.ouch = ouch
+        except TApplicationException as ex:
+            logging.exception('TApplication exception in handler')
+            msg_type = TMessageType.EXCEPTION
+            result = ex
+        except Exception:
+            logging.exception('Unexpected exception in handler')
+            msg_type = TMessageType.EXCEPTION
+            result = TApplicationException(TApplicationException.INTERNAL_ERROR, 'Internal error')
+        oprot.writeMessageBegin("batch", msg_type, seqid)
+        result.write(oprot)
+        oprot.writeMessageEnd()
+        oprot.trans.flush()
+
+    def process_removeAll(self, seqid, iprot, oprot):
+        args = removeAll_args()
+        args.read(iprot)
+        iprot.readMessageEnd()
+        result = removeAll_result()
+        try:
+            result.success = self._handler.removeAll(args.userId)
+            msg_type = TMessageType.REPLY
+        except TTransport.TTransportException:
+            raise
+        except BaseException as ouch:
+            msg_type = TMessageType.REPLY
+            result.ouch = ouch
+        except TApplicationException as ex:
+            logging.exception('TApplication exception in handler')
+            msg_type = TMessageType.EXCEPTION
+            result = ex
+        except Exception:
+            logging.exception('Unexpected exception in handler')
+            msg_type = TMessageType.EXCEPTION
+            result = TApplicationException(TApplicationException.INTERNAL_ERROR, 'Internal error')
+        oprot.writeMessageBegin("removeAll", msg_type, seqid)
         result.write(oprot)
         oprot.writeMessageEnd()
         oprot.trans.flush()
@@ -762,11 +1427,11 @@ class all_result(object):
             if fid == 0:
                 if ftype == TType.LIST:
                     self.success = []
-                    (_etype10, _size7) = iprot.readListBegin()
-                    for _i11 in range(_size7):
-                        _elem12 = Task()
-                        _elem12.read(iprot)
-                        self.success.append(_elem12)
+                    (_etype24, _size21) = iprot.readListBegin()
+                    for _i25 in range(_size21):
+                        _elem26 = Task()
+                        _elem26.read(iprot)
+                        self.success.append(_elem26)
                     iprot.readListEnd()
                 else:
                     iprot.skip(ftype)
@@ -788,8 +1453,8 @@ class all_result(object):
         if self.success is not None:
             oprot.writeFieldBegin('success', TType.LIST, 0)
             oprot.writeListBegin(TType.STRUCT, len(self.success))
-            for iter13 in self.success:
-                iter13.write(oprot)
+            for iter27 in self.success:
+                iter27.write(oprot)
             oprot.writeListEnd()
             oprot.writeFieldEnd()
         if self.ouch is not None:
@@ -1441,13 +2106,15 @@ class remove_args(object):
     Attributes:
      - taskId
      - userId
+     - condition
 
     """
 
 
-    def __init__(self, taskId=None, userId=None,):
+    def __init__(self, taskId=None, userId=None, condition=None,):
         self.taskId = taskId
         self.userId = userId
+        self.condition = condition
 
     def read(self, iprot):
         if iprot._fast_decode is not None and isinstance(iprot.trans, TTransport.CReadableTransport) and self.thrift_spec is not None:
@@ -1468,6 +2135,12 @@ class remove_args(object):
                     self.userId = iprot.readString().decode('utf-8', errors='replace') if sys.version_info[0] == 2 else iprot.readString()
                 else:
                     iprot.skip(ftype)
+            elif fid == 3:
+                if ftype == TType.STRUCT:
+                    self.condition = Condition()
+                    self.condition.read(iprot)
+                else:
+                    iprot.skip(ftype)
             else:
                 iprot.skip(ftype)
             iprot.readFieldEnd()
@@ -1485,6 +2158,10 @@ class remove_args(object):
         if self.userId is not None:
             oprot.writeFieldBegin('userId', TType.STRING, 2)
             oprot.writeString(self.userId.encode('utf-8') if sys.version_info[0] == 2 else self.userId)
+            oprot.writeFieldEnd()
+        if self.condition is not None:
+            oprot.writeFieldBegin('condition', TType.STRUCT, 3)
+            self.condition.write(oprot)
             oprot.writeFieldEnd()
         oprot.writeFieldStop()
         oprot.writeStructEnd()
@@ -1507,6 +2184,7 @@ remove_args.thrift_spec = (
     None,  # 0
     (1, TType.STRING, 'taskId', 'UTF8', None, ),  # 1
     (2, TType.STRING, 'userId', 'UTF8', None, ),  # 2
+    (3, TType.STRUCT, 'condition', [Condition, None], None, ),  # 3
 )
 
 
@@ -1846,6 +2524,1253 @@ class check_result(object):
 all_structs.append(check_result)
 check_result.thrift_spec = (
     (0, TType.STRUCT, 'success', [Healthcheck, None], None, ),  # 0
+)
+
+
+class create_args(object):
+    """
+    Attributes:
+     - userId
+     - fields
+     - key
+
+    """
+
+
+    def __init__(self, userId=None, fields=None, key=None,):
+        self.userId = userId
+        self.fields = fields
+        self.key = key
+
+    def read(self, iprot):
+        if iprot._fast_decode is not None and isinstance(iprot.trans, TTransport.CReadableTransport) and self.thrift_spec is not None:
+            iprot._fast_decode(self, iprot, [self.__class__, self.thrift_spec])
+            return
+        iprot.readStructBegin()
+        while True:
+            (fname, ftype, fid) = iprot.readFieldBegin()
+            if ftype == TType.STOP:
+                break
+            if fid == 1:
+                if ftype == TType.STRING:
+                    self.userId = iprot.readString().decode('utf-8', errors='replace') if sys.version_info[0] == 2 else iprot.readString()
+                else:
+                    iprot.skip(ftype)
+            elif fid == 2:
+                if ftype == TType.STRUCT:
+                    self.fields = TaskFields()
+                    self.fields.read(iprot)
+                else:
+                    iprot.skip(ftype)
+            elif fid == 3:
+                if ftype == TType.STRING:
+                    self.key = iprot.readString().decode('utf-8', errors='replace') if sys.version_info[0] == 2 else iprot.readString()
+                else:
+                    iprot.skip(ftype)
+            else:
+                iprot.skip(ftype)
+            iprot.readFieldEnd()
+        iprot.readStructEnd()
+
+    def write(self, oprot):
+        if oprot._fast_encode is not None and self.thrift_spec is not None:
+            oprot.trans.write(oprot._fast_encode(self, [self.__class__, self.thrift_spec]))
+            return
+        oprot.writeStructBegin('create_args')
+        if self.userId is not None:
+            oprot.writeFieldBegin('userId', TType.STRING, 1)
+            oprot.writeString(self.userId.encode('utf-8') if sys.version_info[0] == 2 else self.userId)
+            oprot.writeFieldEnd()
+        if self.fields is not None:
+            oprot.writeFieldBegin('fields', TType.STRUCT, 2)
+            self.fields.write(oprot)
+            oprot.writeFieldEnd()
+        if self.key is not None:
+            oprot.writeFieldBegin('key', TType.STRING, 3)
+            oprot.writeString(self.key.encode('utf-8') if sys.version_info[0] == 2 else self.key)
+            oprot.writeFieldEnd()
+        oprot.writeFieldStop()
+        oprot.writeStructEnd()
+
+    def validate(self):
+        return
+
+    def __repr__(self):
+        L = ['%s=%r' % (key, value)
+             for key, value in self.__dict__.items()]
+        return '%s(%s)' % (self.__class__.__name__, ', '.join(L))
+
+    def __eq__(self, other):
+        return isinstance(other, self.__class__) and self.__dict__ == other.__dict__
+
+    def __ne__(self, other):
+        return not (self == other)
+all_structs.append(create_args)
+create_args.thrift_spec = (
+    None,  # 0
+    (1, TType.STRING, 'userId', 'UTF8', None, ),  # 1
+    (2, TType.STRUCT, 'fields', [TaskFields, None], None, ),  # 2
+    (3, TType.STRING, 'key', 'UTF8', None, ),  # 3
+)
+
+
+class create_result(object):
+    """
+    Attributes:
+     - success
+     - ouch
+
+    """
+
+
+    def __init__(self, success=None, ouch=None,):
+        self.success = success
+        self.ouch = ouch
+
+    def read(self, iprot):
+        if iprot._fast_decode is not None and isinstance(iprot.trans, TTransport.CReadableTransport) and self.thrift_spec is not None:
+            iprot._fast_decode(self, iprot, [self.__class__, self.thrift_spec])
+            return
+        iprot.readStructBegin()
+        while True:
+            (fname, ftype, fid) = iprot.readFieldBegin()
+            if ftype == TType.STOP:
+                break
+            if fid == 0:
+                if ftype == TType.STRUCT:
+                    self.success = Task()
+                    self.success.read(iprot)
+                else:
+                    iprot.skip(ftype)
+            elif fid == 1:
+                if ftype == TType.STRUCT:
+                    self.ouch = BaseException.read(iprot)
+                else:
+                    iprot.skip(ftype)
+            else:
+                iprot.skip(ftype)
+            iprot.readFieldEnd()
+        iprot.readStructEnd()
+
+    def write(self, oprot):
+        if oprot._fast_encode is not None and self.thrift_spec is not None:
+            oprot.trans.write(oprot._fast_encode(self, [self.__class__, self.thrift_spec]))
+            return
+        oprot.writeStructBegin('create_result')
+        if self.success is not None:
+            oprot.writeFieldBegin('success', TType.STRUCT, 0)
+            self.success.write(oprot)
+            oprot.writeFieldEnd()
+        if self.ouch is not None:
+            oprot.writeFieldBegin('ouch', TType.STRUCT, 1)
+            self.ouch.write(oprot)
+            oprot.writeFieldEnd()
+        oprot.writeFieldStop()
+        oprot.writeStructEnd()
+
+    def validate(self):
+        return
+
+    def __repr__(self):
+        L = ['%s=%r' % (key, value)
+             for key, value in self.__dict__.items()]
+        return '%s(%s)' % (self.__class__.__name__, ', '.join(L))
+
+    def __eq__(self, other):
+        return isinstance(other, self.__class__) and self.__dict__ == other.__dict__
+
+    def __ne__(self, other):
+        return not (self == other)
+all_structs.append(create_result)
+create_result.thrift_spec = (
+    (0, TType.STRUCT, 'success', [Task, None], None, ),  # 0
+    (1, TType.STRUCT, 'ouch', [BaseException, None], None, ),  # 1
+)
+
+
+class change_args(object):
+    """
+    Attributes:
+     - taskId
+     - userId
+     - fields
+     - condition
+
+    """
+
+
+    def __init__(self, taskId=None, userId=None, fields=None, condition=None,):
+        self.taskId = taskId
+        self.userId = userId
+        self.fields = fields
+        self.condition = condition
+
+    def read(self, iprot):
+        if iprot._fast_decode is not None and isinstance(iprot.trans, TTransport.CReadableTransport) and self.thrift_spec is not None:
+            iprot._fast_decode(self, iprot, [self.__class__, self.thrift_spec])
+            return
+        iprot.readStructBegin()
+        while True:
+            (fname, ftype, fid) = iprot.readFieldBegin()
+            if ftype == TType.STOP:
+                break
+            if fid == 1:
+                if ftype == TType.STRING:
+                    self.taskId = iprot.readString().decode('utf-8', errors='replace') if sys.version_info[0] == 2 else iprot.readString()
+                else:
+                    iprot.skip(ftype)
+            elif fid == 2:
+                if ftype == TType.STRING:
+                    self.userId = iprot.readString().decode('utf-8', errors='replace') if sys.version_info[0] == 2 else iprot.readString()
+                else:
+                    iprot.skip(ftype)
+            elif fid == 3:
+                if ftype == TType.STRUCT:
+                    self.fields = TaskFields()
+                    self.fields.read(iprot)
+                else:
+                    iprot.skip(ftype)
+            elif fid == 4:
+                if ftype == TType.STRUCT:
+                    self.condition = Condition()
+                    self.condition.read(iprot)
+                else:
+                    iprot.skip(ftype)
+            else:
+                iprot.skip(ftype)
+            iprot.readFieldEnd()
+        iprot.readStructEnd()
+
+    def write(self, oprot):
+        if oprot._fast_encode is not None and self.thrift_spec is not None:
+            oprot.trans.write(oprot._fast_encode(self, [self.__class__, self.thrift_spec]))
+            return
+        oprot.writeStructBegin('change_args')
+        if self.taskId is not None:
+            oprot.writeFieldBegin('taskId', TType.STRING, 1)
+            oprot.writeString(self.taskId.encode('utf-8') if sys.version_info[0] == 2 else self.taskId)
+            oprot.writeFieldEnd()
+        if self.userId is not None:
+            oprot.writeFieldBegin('userId', TType.STRING, 2)
+            oprot.writeString(self.userId.encode('utf-8') if sys.version_info[0] == 2 else self.userId)
+            oprot.writeFieldEnd()
+        if self.fields is not None:
+            oprot.writeFieldBegin('fields', TType.STRUCT, 3)
+            self.fields.write(oprot)
+            oprot.writeFieldEnd()
+        if self.condition is not None:
+            oprot.writeFieldBegin('condition', TType.STRUCT, 4)
+            self.condition.write(oprot)
+            oprot.writeFieldEnd()
+        oprot.writeFieldStop()
+        oprot.writeStructEnd()
+
+    def validate(self):
+        return
+
+    def __repr__(self):
+        L = ['%s=%r' % (key, value)
+             for key, value in self.__dict__.items()]
+        return '%s(%s)' % (self.__class__.__name__, ', '.join(L))
+
+    def __eq__(self, other):
+        return isinstance(other, self.__class__) and self.__dict__ == other.__dict__
+
+    def __ne__(self, other):
+        return not (self == other)
+all_structs.append(change_args)
+change_args.thrift_spec = (
+    None,  # 0
+    (1, TType.STRING, 'taskId', 'UTF8', None, ),  # 1
+    (2, TType.STRING, 'userId', 'UTF8', None, ),  # 2
+    (3, TType.STRUCT, 'fields', [TaskFields, None], None, ),  # 3
+    (4, TType.STRUCT, 'condition', [Condition, None], None, ),  # 4
+)
+
+
+class change_result(object):
+    """
+    Attributes:
+     - success
+     - ouch
+
+    """
+
+
+    def __init__(self, success=None, ouch=None,):
+        self.success = success
+        self.ouch = ouch
+
+    def read(self, iprot):
+        if iprot._fast_decode is not None and isinstance(iprot.trans, TTransport.CReadableTransport) and self.thrift_spec is not None:
+            iprot._fast_decode(self, iprot, [self.__class__, self.thrift_spec])
+            return
+        iprot.readStructBegin()
+        while True:
+            (fname, ftype, fid) = iprot.readFieldBegin()
+            if ftype == TType.STOP:
+                break
+            if fid == 0:
+                if ftype == TType.STRUCT:
+                    self.success = Task()
+                    self.success.read(iprot)
+                else:
+                    iprot.skip(ftype)
+            elif fid == 1:
+                if ftype == TType.STRUCT:
+                    self.ouch = BaseException.read(iprot)
+                else:
+                    iprot.skip(ftype)
+            else:
+                iprot.skip(ftype)
+            iprot.readFieldEnd()
+        iprot.readStructEnd()
+
+    def write(self, oprot):
+        if oprot._fast_encode is not None and self.thrift_spec is not None:
+            oprot.trans.write(oprot._fast_encode(self, [self.__class__, self.thrift_spec]))
+            return
+        oprot.writeStructBegin('change_result')
+        if self.success is not None:
+            oprot.writeFieldBegin('success', TType.STRUCT, 0)
+            self.success.write(oprot)
+            oprot.writeFieldEnd()
+        if self.ouch is not None:
+            oprot.writeFieldBegin('ouch', TType.STRUCT, 1)
+            self.ouch.write(oprot)
+            oprot.writeFieldEnd()
+        oprot.writeFieldStop()
+        oprot.writeStructEnd()
+
+    def validate(self):
+        return
+
+    def __repr__(self):
+        L = ['%s=%r' % (key, value)
+             for key, value in self.__dict__.items()]
+        return '%s(%s)' % (self.__class__.__name__, ', '.join(L))
+
+    def __eq__(self, other):
+        return isinstance(other, self.__class__) and self.__dict__ == other.__dict__
+
+    def __ne__(self, other):
+        return not (self == other)
+all_structs.append(change_result)
+change_result.thrift_spec = (
+    (0, TType.STRUCT, 'success', [Task, None], None, ),  # 0
+    (1, TType.STRUCT, 'ouch', [BaseException, None], None, ),  # 1
+)
+
+
+class restore_args(object):
+    """
+    Attributes:
+     - taskId
+     - userId
+
+    """
+
+
+    def __init__(self, taskId=None, userId=None,):
+        self.taskId = taskId
+        self.userId = userId
+
+    def read(self, iprot):
+        if iprot._fast_decode is not None and isinstance(iprot.trans, TTransport.CReadableTransport) and self.thrift_spec is not None:
+            iprot._fast_decode(self, iprot, [self.__class__, self.thrift_spec])
+            return
+        iprot.readStructBegin()
+        while True:
+            (fname, ftype, fid) = iprot.readFieldBegin()
+            if ftype == TType.STOP:
+                break
+            if fid == 1:
+                if ftype == TType.STRING:
+                    self.taskId = iprot.readString().decode('utf-8', errors='replace') if sys.version_info[0] == 2 else iprot.readString()
+                else:
+                    iprot.skip(ftype)
+            elif fid == 2:
+                if ftype == TType.STRING:
+                    self.userId = iprot.readString().decode('utf-8', errors='replace') if sys.version_info[0] == 2 else iprot.readString()
+                else:
+                    iprot.skip(ftype)
+            else:
+                iprot.skip(ftype)
+            iprot.readFieldEnd()
+        iprot.readStructEnd()
+
+    def write(self, oprot):
+        if oprot._fast_encode is not None and self.thrift_spec is not None:
+            oprot.trans.write(oprot._fast_encode(self, [self.__class__, self.thrift_spec]))
+            return
+        oprot.writeStructBegin('restore_args')
+        if self.taskId is not None:
+            oprot.writeFieldBegin('taskId', TType.STRING, 1)
+            oprot.writeString(self.taskId.encode('utf-8') if sys.version_info[0] == 2 else self.taskId)
+            oprot.writeFieldEnd()
+        if self.userId is not None:
+            oprot.writeFieldBegin('userId', TType.STRING, 2)
+            oprot.writeString(self.userId.encode('utf-8') if sys.version_info[0] == 2 else self.userId)
+            oprot.writeFieldEnd()
+        oprot.writeFieldStop()
+        oprot.writeStructEnd()
+
+    def validate(self):
+        return
+
+    def __repr__(self):
+        L = ['%s=%r' % (key, value)
+             for key, value in self.__dict__.items()]
+        return '%s(%s)' % (self.__class__.__name__, ', '.join(L))
+
+    def __eq__(self, other):
+        return isinstance(other, self.__class__) and self.__dict__ == other.__dict__
+
+    def __ne__(self, other):
+        return not (self == other)
+all_structs.append(restore_args)
+restore_args.thrift_spec = (
+    None,  # 0
+    (1, TType.STRING, 'taskId', 'UTF8', None, ),  # 1
+    (2, TType.STRING, 'userId', 'UTF8', None, ),  # 2
+)
+
+
+class restore_result(object):
+    """
+    Attributes:
+     - success
+     - ouch
+
+    """
+
+
+    def __init__(self, success=None, ouch=None,):
+        self.success = success
+        self.ouch = ouch
+
+    def read(self, iprot):
+        if iprot._fast_decode is not None and isinstance(iprot.trans, TTransport.CReadableTransport) and self.thrift_spec is not None:
+            iprot._fast_decode(self, iprot, [self.__class__, self.thrift_spec])
+            return
+        iprot.readStructBegin()
+        while True:
+            (fname, ftype, fid) = iprot.readFieldBegin()
+            if ftype == TType.STOP:
+                break
+            if fid == 0:
+                if ftype == TType.STRUCT:
+                    self.success = Task()
+                    self.success.read(iprot)
+                else:
+                    iprot.skip(ftype)
+            elif fid == 1:
+                if ftype == TType.STRUCT:
+                    self.ouch = BaseException.read(iprot)
+                else:
+                    iprot.skip(ftype)
+            else:
+                iprot.skip(ftype)
+            iprot.readFieldEnd()
+        iprot.readStructEnd()
+
+    def write(self, oprot):
+        if oprot._fast_encode is not None and self.thrift_spec is not None:
+            oprot.trans.write(oprot._fast_encode(self, [self.__class__, self.thrift_spec]))
+            return
+        oprot.writeStructBegin('restore_result')
+        if self.success is not None:
+            oprot.writeFieldBegin('success', TType.STRUCT, 0)
+            self.success.write(oprot)
+            oprot.writeFieldEnd()
+        if self.ouch is not None:
+            oprot.writeFieldBegin('ouch', TType.STRUCT, 1)
+            self.ouch.write(oprot)
+            oprot.writeFieldEnd()
+        oprot.writeFieldStop()
+        oprot.writeStructEnd()
+
+    def validate(self):
+        return
+
+    def __repr__(self):
+        L = ['%s=%r' % (key, value)
+             for key, value in self.__dict__.items()]
+        return '%s(%s)' % (self.__class__.__name__, ', '.join(L))
+
+    def __eq__(self, other):
+        return isinstance(other, self.__class__) and self.__dict__ == other.__dict__
+
+    def __ne__(self, other):
+        return not (self == other)
+all_structs.append(restore_result)
+restore_result.thrift_spec = (
+    (0, TType.STRUCT, 'success', [Task, None], None, ),  # 0
+    (1, TType.STRUCT, 'ouch', [BaseException, None], None, ),  # 1
+)
+
+
+class find_args(object):
+    """
+    Attributes:
+     - userId
+     - query
+
+    """
+
+
+    def __init__(self, userId=None, query=None,):
+        self.userId = userId
+        self.query = query
+
+    def read(self, iprot):
+        if iprot._fast_decode is not None and isinstance(iprot.trans, TTransport.CReadableTransport) and self.thrift_spec is not None:
+            iprot._fast_decode(self, iprot, [self.__class__, self.thrift_spec])
+            return
+        iprot.readStructBegin()
+        while True:
+            (fname, ftype, fid) = iprot.readFieldBegin()
+            if ftype == TType.STOP:
+                break
+            if fid == 1:
+                if ftype == TType.STRING:
+                    self.userId = iprot.readString().decode('utf-8', errors='replace') if sys.version_info[0] == 2 else iprot.readString()
+                else:
+                    iprot.skip(ftype)
+            elif fid == 2:
+                if ftype == TType.STRUCT:
+                    self.query = PageQuery()
+                    self.query.read(iprot)
+                else:
+                    iprot.skip(ftype)
+            else:
+                iprot.skip(ftype)
+            iprot.readFieldEnd()
+        iprot.readStructEnd()
+
+    def write(self, oprot):
+        if oprot._fast_encode is not None and self.thrift_spec is not None:
+            oprot.trans.write(oprot._fast_encode(self, [self.__class__, self.thrift_spec]))
+            return
+        oprot.writeStructBegin('find_args')
+        if self.userId is not None:
+            oprot.writeFieldBegin('userId', TType.STRING, 1)
+            oprot.writeString(self.userId.encode('utf-8') if sys.version_info[0] == 2 else self.userId)
+            oprot.writeFieldEnd()
+        if self.query is not None:
+            oprot.writeFieldBegin('query', TType.STRUCT, 2)
+            self.query.write(oprot)
+            oprot.writeFieldEnd()
+        oprot.writeFieldStop()
+        oprot.writeStructEnd()
+
+    def validate(self):
+        return
+
+    def __repr__(self):
+        L = ['%s=%r' % (key, value)
+             for key, value in self.__dict__.items()]
+        return '%s(%s)' % (self.__class__.__name__, ', '.join(L))
+
+    def __eq__(self, other):
+        return isinstance(other, self.__class__) and self.__dict__ == other.__dict__
+
+    def __ne__(self, other):
+        return not (self == other)
+all_structs.append(find_args)
+find_args.thrift_spec = (
+    None,  # 0
+    (1, TType.STRING, 'userId', 'UTF8', None, ),  # 1
+    (2, TType.STRUCT, 'query', [PageQuery, None], None, ),  # 2
+)
+
+
+class find_result(object):
+    """
+    Attributes:
+     - success
+     - ouch
+
+    """
+
+
+    def __init__(self, success=None, ouch=None,):
+        self.success = success
+        self.ouch = ouch
+
+    def read(self, iprot):
+        if iprot._fast_decode is not None and isinstance(iprot.trans, TTransport.CReadableTransport) and self.thrift_spec is not None:
+            iprot._fast_decode(self, iprot, [self.__class__, self.thrift_spec])
+            return
+        iprot.readStructBegin()
+        while True:
+            (fname, ftype, fid) = iprot.readFieldBegin()
+            if ftype == TType.STOP:
+                break
+            if fid == 0:
+                if ftype == TType.STRUCT:
+                    self.success = TaskPage()
+                    self.success.read(iprot)
+                else:
+                    iprot.skip(ftype)
+            elif fid == 1:
+                if ftype == TType.STRUCT:
+                    self.ouch = BaseException.read(iprot)
+                else:
+                    iprot.skip(ftype)
+            else:
+                iprot.skip(ftype)
+            iprot.readFieldEnd()
+        iprot.readStructEnd()
+
+    def write(self, oprot):
+        if oprot._fast_encode is not None and self.thrift_spec is not None:
+            oprot.trans.write(oprot._fast_encode(self, [self.__class__, self.thrift_spec]))
+            return
+        oprot.writeStructBegin('find_result')
+        if self.success is not None:
+            oprot.writeFieldBegin('success', TType.STRUCT, 0)
+            self.success.write(oprot)
+            oprot.writeFieldEnd()
+        if self.ouch is not None:
+            oprot.writeFieldBegin('ouch', TType.STRUCT, 1)
+            self.ouch.write(oprot)
+            oprot.writeFieldEnd()
+        oprot.writeFieldStop()
+        oprot.writeStructEnd()
+
+    def validate(self):
+        return
+
+    def __repr__(self):
+        L = ['%s=%r' % (key, value)
+             for key, value in self.__dict__.items()]
+        return '%s(%s)' % (self.__class__.__name__, ', '.join(L))
+
+    def __eq__(self, other):
+        return isinstance(other, self.__class__) and self.__dict__ == other.__dict__
+
+    def __ne__(self, other):
+        return not (self == other)
+all_structs.append(find_result)
+find_result.thrift_spec = (
+    (0, TType.STRUCT, 'success', [TaskPage, None], None, ),  # 0
+    (1, TType.STRUCT, 'ouch', [BaseException, None], None, ),  # 1
+)
+
+
+class changes_args(object):
+    """
+    Attributes:
+     - userId
+     - sync
+     - limit
+
+    """
+
+
+    def __init__(self, userId=None, sync=None, limit=None,):
+        self.userId = userId
+        self.sync = sync
+        self.limit = limit
+
+    def read(self, iprot):
+        if iprot._fast_decode is not None and isinstance(iprot.trans, TTransport.CReadableTransport) and self.thrift_spec is not None:
+            iprot._fast_decode(self, iprot, [self.__class__, self.thrift_spec])
+            return
+        iprot.readStructBegin()
+        while True:
+            (fname, ftype, fid) = iprot.readFieldBegin()
+            if ftype == TType.STOP:
+                break
+            if fid == 1:
+                if ftype == TType.STRING:
+                    self.userId = iprot.readString().decode('utf-8', errors='replace') if sys.version_info[0] == 2 else iprot.readString()
+                else:
+                    iprot.skip(ftype)
+            elif fid == 2:
+                if ftype == TType.STRING:
+                    self.sync = iprot.readString().decode('utf-8', errors='replace') if sys.version_info[0] == 2 else iprot.readString()
+                else:
+                    iprot.skip(ftype)
+            elif fid == 3:
+                if ftype == TType.I32:
+                    self.limit = iprot.readI32()
+                else:
+                    iprot.skip(ftype)
+            else:
+                iprot.skip(ftype)
+            iprot.readFieldEnd()
+        iprot.readStructEnd()
+
+    def write(self, oprot):
+        if oprot._fast_encode is not None and self.thrift_spec is not None:
+            oprot.trans.write(oprot._fast_encode(self, [self.__class__, self.thrift_spec]))
+            return
+        oprot.writeStructBegin('changes_args')
+        if self.userId is not None:
+            oprot.writeFieldBegin('userId', TType.STRING, 1)
+            oprot.writeString(self.userId.encode('utf-8') if sys.version_info[0] == 2 else self.userId)
+            oprot.writeFieldEnd()
+        if self.sync is not None:
+            oprot.writeFieldBegin('sync', TType.STRING, 2)
+            oprot.writeString(self.sync.encode('utf-8') if sys.version_info[0] == 2 else self.sync)
+            oprot.writeFieldEnd()
+        if self.limit is not None:
+            oprot.writeFieldBegin('limit', TType.I32, 3)
+            oprot.writeI32(self.limit)
+            oprot.writeFieldEnd()
+        oprot.writeFieldStop()
+        oprot.writeStructEnd()
+
+    def validate(self):
+        return
+
+    def __repr__(self):
+        L = ['%s=%r' % (key, value)
+             for key, value in self.__dict__.items()]
+        return '%s(%s)' % (self.__class__.__name__, ', '.join(L))
+
+    def __eq__(self, other):
+        return isinstance(other, self.__class__) and self.__dict__ == other.__dict__
+
+    def __ne__(self, other):
+        return not (self == other)
+all_structs.append(changes_args)
+changes_args.thrift_spec = (
+    None,  # 0
+    (1, TType.STRING, 'userId', 'UTF8', None, ),  # 1
+    (2, TType.STRING, 'sync', 'UTF8', None, ),  # 2
+    (3, TType.I32, 'limit', None, None, ),  # 3
+)
+
+
+class changes_result(object):
+    """
+    Attributes:
+     - success
+     - ouch
+
+    """
+
+
+    def __init__(self, success=None, ouch=None,):
+        self.success = success
+        self.ouch = ouch
+
+    def read(self, iprot):
+        if iprot._fast_decode is not None and isinstance(iprot.trans, TTransport.CReadableTransport) and self.thrift_spec is not None:
+            iprot._fast_decode(self, iprot, [self.__class__, self.thrift_spec])
+            return
+        iprot.readStructBegin()
+        while True:
+            (fname, ftype, fid) = iprot.readFieldBegin()
+            if ftype == TType.STOP:
+                break
+            if fid == 0:
+                if ftype == TType.STRUCT:
+                    self.success = TaskChanges()
+                    self.success.read(iprot)
+                else:
+                    iprot.skip(ftype)
+            elif fid == 1:
+                if ftype == TType.STRUCT:
+                    self.ouch = BaseException.read(iprot)
+                else:
+                    iprot.skip(ftype)
+            else:
+                iprot.skip(ftype)
+            iprot.readFieldEnd()
+        iprot.readStructEnd()
+
+    def write(self, oprot):
+        if oprot._fast_encode is not None and self.thrift_spec is not None:
+            oprot.trans.write(oprot._fast_encode(self, [self.__class__, self.thrift_spec]))
+            return
+        oprot.writeStructBegin('changes_result')
+        if self.success is not None:
+            oprot.writeFieldBegin('success', TType.STRUCT, 0)
+            self.success.write(oprot)
+            oprot.writeFieldEnd()
+        if self.ouch is not None:
+            oprot.writeFieldBegin('ouch', TType.STRUCT, 1)
+            self.ouch.write(oprot)
+            oprot.writeFieldEnd()
+        oprot.writeFieldStop()
+        oprot.writeStructEnd()
+
+    def validate(self):
+        return
+
+    def __repr__(self):
+        L = ['%s=%r' % (key, value)
+             for key, value in self.__dict__.items()]
+        return '%s(%s)' % (self.__class__.__name__, ', '.join(L))
+
+    def __eq__(self, other):
+        return isinstance(other, self.__class__) and self.__dict__ == other.__dict__
+
+    def __ne__(self, other):
+        return not (self == other)
+all_structs.append(changes_result)
+changes_result.thrift_spec = (
+    (0, TType.STRUCT, 'success', [TaskChanges, None], None, ),  # 0
+    (1, TType.STRUCT, 'ouch', [BaseException, None], None, ),  # 1
+)
+
+
+class changedUsers_args(object):
+    """
+    Attributes:
+     - syncs
+
+    """
+
+
+    def __init__(self, syncs=None,):
+        self.syncs = syncs
+
+    def read(self, iprot):
+        if iprot._fast_decode is not None and isinstance(iprot.trans, TTransport.CReadableTransport) and self.thrift_spec is not None:
+            iprot._fast_decode(self, iprot, [self.__class__, self.thrift_spec])
+            return
+        iprot.readStructBegin()
+        while True:
+            (fname, ftype, fid) = iprot.readFieldBegin()
+            if ftype == TType.STOP:
+                break
+            if fid == 1:
+                if ftype == TType.MAP:
+                    self.syncs = {}
+                    (_ktype29, _vtype30, _size28) = iprot.readMapBegin()
+                    for _i32 in range(_size28):
+                        _key33 = iprot.readString().decode('utf-8', errors='replace') if sys.version_info[0] == 2 else iprot.readString()
+                        _val34 = iprot.readString().decode('utf-8', errors='replace') if sys.version_info[0] == 2 else iprot.readString()
+                        self.syncs[_key33] = _val34
+                    iprot.readMapEnd()
+                else:
+                    iprot.skip(ftype)
+            else:
+                iprot.skip(ftype)
+            iprot.readFieldEnd()
+        iprot.readStructEnd()
+
+    def write(self, oprot):
+        if oprot._fast_encode is not None and self.thrift_spec is not None:
+            oprot.trans.write(oprot._fast_encode(self, [self.__class__, self.thrift_spec]))
+            return
+        oprot.writeStructBegin('changedUsers_args')
+        if self.syncs is not None:
+            oprot.writeFieldBegin('syncs', TType.MAP, 1)
+            oprot.writeMapBegin(TType.STRING, TType.STRING, len(self.syncs))
+            for kiter35, viter36 in self.syncs.items():
+                oprot.writeString(kiter35.encode('utf-8') if sys.version_info[0] == 2 else kiter35)
+                oprot.writeString(viter36.encode('utf-8') if sys.version_info[0] == 2 else viter36)
+            oprot.writeMapEnd()
+            oprot.writeFieldEnd()
+        oprot.writeFieldStop()
+        oprot.writeStructEnd()
+
+    def validate(self):
+        return
+
+    def __repr__(self):
+        L = ['%s=%r' % (key, value)
+             for key, value in self.__dict__.items()]
+        return '%s(%s)' % (self.__class__.__name__, ', '.join(L))
+
+    def __eq__(self, other):
+        return isinstance(other, self.__class__) and self.__dict__ == other.__dict__
+
+    def __ne__(self, other):
+        return not (self == other)
+all_structs.append(changedUsers_args)
+changedUsers_args.thrift_spec = (
+    None,  # 0
+    (1, TType.MAP, 'syncs', (TType.STRING, 'UTF8', TType.STRING, 'UTF8', False), None, ),  # 1
+)
+
+
+class changedUsers_result(object):
+    """
+    Attributes:
+     - success
+     - ouch
+
+    """
+
+
+    def __init__(self, success=None, ouch=None,):
+        self.success = success
+        self.ouch = ouch
+
+    def read(self, iprot):
+        if iprot._fast_decode is not None and isinstance(iprot.trans, TTransport.CReadableTransport) and self.thrift_spec is not None:
+            iprot._fast_decode(self, iprot, [self.__class__, self.thrift_spec])
+            return
+        iprot.readStructBegin()
+        while True:
+            (fname, ftype, fid) = iprot.readFieldBegin()
+            if ftype == TType.STOP:
+                break
+            if fid == 0:
+                if ftype == TType.MAP:
+                    self.success = {}
+                    (_ktype38, _vtype39, _size37) = iprot.readMapBegin()
+                    for _i41 in range(_size37):
+                        _key42 = iprot.readString().decode('utf-8', errors='replace') if sys.version_info[0] == 2 else iprot.readString()
+                        _val43 = iprot.readString().decode('utf-8', errors='replace') if sys.version_info[0] == 2 else iprot.readString()
+                        self.success[_key42] = _val43
+                    iprot.readMapEnd()
+                else:
+                    iprot.skip(ftype)
+            elif fid == 1:
+                if ftype == TType.STRUCT:
+                    self.ouch = BaseException.read(iprot)
+                else:
+                    iprot.skip(ftype)
+            else:
+                iprot.skip(ftype)
+            iprot.readFieldEnd()
+        iprot.readStructEnd()
+
+    def write(self, oprot):
+        if oprot._fast_encode is not None and self.thrift_spec is not None:
+            oprot.trans.write(oprot._fast_encode(self, [self.__class__, self.thrift_spec]))
+            return
+        oprot.writeStructBegin('changedUsers_result')
+        if self.success is not None:
+            oprot.writeFieldBegin('success', TType.MAP, 0)
+            oprot.writeMapBegin(TType.STRING, TType.STRING, len(self.success))
+            for kiter44, viter45 in self.success.items():
+                oprot.writeString(kiter44.encode('utf-8') if sys.version_info[0] == 2 else kiter44)
+                oprot.writeString(viter45.encode('utf-8') if sys.version_info[0] == 2 else viter45)
+            oprot.writeMapEnd()
+            oprot.writeFieldEnd()
+        if self.ouch is not None:
+            oprot.writeFieldBegin('ouch', TType.STRUCT, 1)
+            self.ouch.write(oprot)
+            oprot.writeFieldEnd()
+        oprot.writeFieldStop()
+        oprot.writeStructEnd()
+
+    def validate(self):
+        return
+
+    def __repr__(self):
+        L = ['%s=%r' % (key, value)
+             for key, value in self.__dict__.items()]
+        return '%s(%s)' % (self.__class__.__name__, ', '.join(L))
+
+    def __eq__(self, other):
+        return isinstance(other, self.__class__) and self.__dict__ == other.__dict__
+
+    def __ne__(self, other):
+        return not (self == other)
+all_structs.append(changedUsers_result)
+changedUsers_result.thrift_spec = (
+    (0, TType.MAP, 'success', (TType.STRING, 'UTF8', TType.STRING, 'UTF8', False), None, ),  # 0
+    (1, TType.STRUCT, 'ouch', [BaseException, None], None, ),  # 1
+)
+
+
+class batch_args(object):
+    """
+    Attributes:
+     - userId
+     - changes
+
+    """
+
+
+    def __init__(self, userId=None, changes=None,):
+        self.userId = userId
+        self.changes = changes
+
+    def read(self, iprot):
+        if iprot._fast_decode is not None and isinstance(iprot.trans, TTransport.CReadableTransport) and self.thrift_spec is not None:
+            iprot._fast_decode(self, iprot, [self.__class__, self.thrift_spec])
+            return
+        iprot.readStructBegin()
+        while True:
+            (fname, ftype, fid) = iprot.readFieldBegin()
+            if ftype == TType.STOP:
+                break
+            if fid == 1:
+                if ftype == TType.STRING:
+                    self.userId = iprot.readString().decode('utf-8', errors='replace') if sys.version_info[0] == 2 else iprot.readString()
+                else:
+                    iprot.skip(ftype)
+            elif fid == 2:
+                if ftype == TType.LIST:
+                    self.changes = []
+                    (_etype49, _size46) = iprot.readListBegin()
+                    for _i50 in range(_size46):
+                        _elem51 = Change()
+                        _elem51.read(iprot)
+                        self.changes.append(_elem51)
+                    iprot.readListEnd()
+                else:
+                    iprot.skip(ftype)
+            else:
+                iprot.skip(ftype)
+            iprot.readFieldEnd()
+        iprot.readStructEnd()
+
+    def write(self, oprot):
+        if oprot._fast_encode is not None and self.thrift_spec is not None:
+            oprot.trans.write(oprot._fast_encode(self, [self.__class__, self.thrift_spec]))
+            return
+        oprot.writeStructBegin('batch_args')
+        if self.userId is not None:
+            oprot.writeFieldBegin('userId', TType.STRING, 1)
+            oprot.writeString(self.userId.encode('utf-8') if sys.version_info[0] == 2 else self.userId)
+            oprot.writeFieldEnd()
+        if self.changes is not None:
+            oprot.writeFieldBegin('changes', TType.LIST, 2)
+            oprot.writeListBegin(TType.STRUCT, len(self.changes))
+            for iter52 in self.changes:
+                iter52.write(oprot)
+            oprot.writeListEnd()
+            oprot.writeFieldEnd()
+        oprot.writeFieldStop()
+        oprot.writeStructEnd()
+
+    def validate(self):
+        return
+
+    def __repr__(self):
+        L = ['%s=%r' % (key, value)
+             for key, value in self.__dict__.items()]
+        return '%s(%s)' % (self.__class__.__name__, ', '.join(L))
+
+    def __eq__(self, other):
+        return isinstance(other, self.__class__) and self.__dict__ == other.__dict__
+
+    def __ne__(self, other):
+        return not (self == other)
+all_structs.append(batch_args)
+batch_args.thrift_spec = (
+    None,  # 0
+    (1, TType.STRING, 'userId', 'UTF8', None, ),  # 1
+    (2, TType.LIST, 'changes', (TType.STRUCT, [Change, None], False), None, ),  # 2
+)
+
+
+class batch_result(object):
+    """
+    Attributes:
+     - success
+     - ouch
+
+    """
+
+
+    def __init__(self, success=None, ouch=None,):
+        self.success = success
+        self.ouch = ouch
+
+    def read(self, iprot):
+        if iprot._fast_decode is not None and isinstance(iprot.trans, TTransport.CReadableTransport) and self.thrift_spec is not None:
+            iprot._fast_decode(self, iprot, [self.__class__, self.thrift_spec])
+            return
+        iprot.readStructBegin()
+        while True:
+            (fname, ftype, fid) = iprot.readFieldBegin()
+            if ftype == TType.STOP:
+                break
+            if fid == 0:
+                if ftype == TType.LIST:
+                    self.success = []
+                    (_etype56, _size53) = iprot.readListBegin()
+                    for _i57 in range(_size53):
+                        _elem58 = ChangeOutcome()
+                        _elem58.read(iprot)
+                        self.success.append(_elem58)
+                    iprot.readListEnd()
+                else:
+                    iprot.skip(ftype)
+            elif fid == 1:
+                if ftype == TType.STRUCT:
+                    self.ouch = BaseException.read(iprot)
+                else:
+                    iprot.skip(ftype)
+            else:
+                iprot.skip(ftype)
+            iprot.readFieldEnd()
+        iprot.readStructEnd()
+
+    def write(self, oprot):
+        if oprot._fast_encode is not None and self.thrift_spec is not None:
+            oprot.trans.write(oprot._fast_encode(self, [self.__class__, self.thrift_spec]))
+            return
+        oprot.writeStructBegin('batch_result')
+        if self.success is not None:
+            oprot.writeFieldBegin('success', TType.LIST, 0)
+            oprot.writeListBegin(TType.STRUCT, len(self.success))
+            for iter59 in self.success:
+                iter59.write(oprot)
+            oprot.writeListEnd()
+            oprot.writeFieldEnd()
+        if self.ouch is not None:
+            oprot.writeFieldBegin('ouch', TType.STRUCT, 1)
+            self.ouch.write(oprot)
+            oprot.writeFieldEnd()
+        oprot.writeFieldStop()
+        oprot.writeStructEnd()
+
+    def validate(self):
+        return
+
+    def __repr__(self):
+        L = ['%s=%r' % (key, value)
+             for key, value in self.__dict__.items()]
+        return '%s(%s)' % (self.__class__.__name__, ', '.join(L))
+
+    def __eq__(self, other):
+        return isinstance(other, self.__class__) and self.__dict__ == other.__dict__
+
+    def __ne__(self, other):
+        return not (self == other)
+all_structs.append(batch_result)
+batch_result.thrift_spec = (
+    (0, TType.LIST, 'success', (TType.STRUCT, [ChangeOutcome, None], False), None, ),  # 0
+    (1, TType.STRUCT, 'ouch', [BaseException, None], None, ),  # 1
+)
+
+
+class removeAll_args(object):
+    """
+    Attributes:
+     - userId
+
+    """
+
+
+    def __init__(self, userId=None,):
+        self.userId = userId
+
+    def read(self, iprot):
+        if iprot._fast_decode is not None and isinstance(iprot.trans, TTransport.CReadableTransport) and self.thrift_spec is not None:
+            iprot._fast_decode(self, iprot, [self.__class__, self.thrift_spec])
+            return
+        iprot.readStructBegin()
+        while True:
+            (fname, ftype, fid) = iprot.readFieldBegin()
+            if ftype == TType.STOP:
+                break
+            if fid == 1:
+                if ftype == TType.STRING:
+                    self.userId = iprot.readString().decode('utf-8', errors='replace') if sys.version_info[0] == 2 else iprot.readString()
+                else:
+                    iprot.skip(ftype)
+            else:
+                iprot.skip(ftype)
+            iprot.readFieldEnd()
+        iprot.readStructEnd()
+
+    def write(self, oprot):
+        if oprot._fast_encode is not None and self.thrift_spec is not None:
+            oprot.trans.write(oprot._fast_encode(self, [self.__class__, self.thrift_spec]))
+            return
+        oprot.writeStructBegin('removeAll_args')
+        if self.userId is not None:
+            oprot.writeFieldBegin('userId', TType.STRING, 1)
+            oprot.writeString(self.userId.encode('utf-8') if sys.version_info[0] == 2 else self.userId)
+            oprot.writeFieldEnd()
+        oprot.writeFieldStop()
+        oprot.writeStructEnd()
+
+    def validate(self):
+        return
+
+    def __repr__(self):
+        L = ['%s=%r' % (key, value)
+             for key, value in self.__dict__.items()]
+        return '%s(%s)' % (self.__class__.__name__, ', '.join(L))
+
+    def __eq__(self, other):
+        return isinstance(other, self.__class__) and self.__dict__ == other.__dict__
+
+    def __ne__(self, other):
+        return not (self == other)
+all_structs.append(removeAll_args)
+removeAll_args.thrift_spec = (
+    None,  # 0
+    (1, TType.STRING, 'userId', 'UTF8', None, ),  # 1
+)
+
+
+class removeAll_result(object):
+    """
+    Attributes:
+     - success
+     - ouch
+
+    """
+
+
+    def __init__(self, success=None, ouch=None,):
+        self.success = success
+        self.ouch = ouch
+
+    def read(self, iprot):
+        if iprot._fast_decode is not None and isinstance(iprot.trans, TTransport.CReadableTransport) and self.thrift_spec is not None:
+            iprot._fast_decode(self, iprot, [self.__class__, self.thrift_spec])
+            return
+        iprot.readStructBegin()
+        while True:
+            (fname, ftype, fid) = iprot.readFieldBegin()
+            if ftype == TType.STOP:
+                break
+            if fid == 0:
+                if ftype == TType.I64:
+                    self.success = iprot.readI64()
+                else:
+                    iprot.skip(ftype)
+            elif fid == 1:
+                if ftype == TType.STRUCT:
+                    self.ouch = BaseException.read(iprot)
+                else:
+                    iprot.skip(ftype)
+            else:
+                iprot.skip(ftype)
+            iprot.readFieldEnd()
+        iprot.readStructEnd()
+
+    def write(self, oprot):
+        if oprot._fast_encode is not None and self.thrift_spec is not None:
+            oprot.trans.write(oprot._fast_encode(self, [self.__class__, self.thrift_spec]))
+            return
+        oprot.writeStructBegin('removeAll_result')
+        if self.success is not None:
+            oprot.writeFieldBegin('success', TType.I64, 0)
+            oprot.writeI64(self.success)
+            oprot.writeFieldEnd()
+        if self.ouch is not None:
+            oprot.writeFieldBegin('ouch', TType.STRUCT, 1)
+            self.ouch.write(oprot)
+            oprot.writeFieldEnd()
+        oprot.writeFieldStop()
+        oprot.writeStructEnd()
+
+    def validate(self):
+        return
+
+    def __repr__(self):
+        L = ['%s=%r' % (key, value)
+             for key, value in self.__dict__.items()]
+        return '%s(%s)' % (self.__class__.__name__, ', '.join(L))
+
+    def __eq__(self, other):
+        return isinstance(other, self.__class__) and self.__dict__ == other.__dict__
+
+    def __ne__(self, other):
+        return not (self == other)
+all_structs.append(removeAll_result)
+removeAll_result.thrift_spec = (
+    (0, TType.I64, 'success', None, None, ),  # 0
+    (1, TType.STRUCT, 'ouch', [BaseException, None], None, ),  # 1
 )
 fix_spec(all_structs)
 del all_structs

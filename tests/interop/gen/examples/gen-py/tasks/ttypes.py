@@ -16,6 +16,27 @@ from thrift.transport import TTransport
 all_structs = []
 
 
+class ChangeKind(object):
+    CREATE = 1
+    CHANGE = 2
+    REMOVE = 3
+    RESTORE = 4
+
+    _VALUES_TO_NAMES = {
+        1: "CREATE",
+        2: "CHANGE",
+        3: "REMOVE",
+        4: "RESTORE",
+    }
+
+    _NAMES_TO_VALUES = {
+        "CREATE": 1,
+        "CHANGE": 2,
+        "REMOVE": 3,
+        "RESTORE": 4,
+    }
+
+
 class Task(object):
     """
     One to-do task.
@@ -24,21 +45,35 @@ class Task(object):
      - id: 24 hexadecimal digits, made by the service; absent in an upsert that adds.
      - userId: Whose task it is.
      - name: What is to be done. Mind the default in an upsert that is to leave the name
-    as it is: where generated code fills it in, clear the field, or use update.
+    as it is: where generated code fills it in, clear the field, or use change.
      - createdOn: When it was added: ISO 8601 in UTC, to the millisecond, the same text from
     every method ("2026-11-23T10:15:30.123+00:00"). Only read: the service sets
     it, and what an upsert carries here is not looked at.
      - done: Always set in a reply.
+     - version: Set by the service: one more with every change, removal and restoration, so
+    of two states of a task the one with the greater version is the newer. Always
+    set in a reply; 0 for a task of an old store that was never changed since.
+    What an upsert carries in this field and in those below is not looked at.
+     - updatedOn: When it was last changed, else added; written as createdOn is. Always set in a reply.
+     - notes: Absent: none.
+     - due: Absent: none. As it was sent: the service compares and sorts nothing by it.
+     - rank: The task's place in an order that people make by hand, smaller first, compared
+    code unit by code unit. Absent: none. The service sorts nothing by it.
 
     """
 
 
-    def __init__(self, id=None, userId=None, name="", createdOn=None, done=None,):
+    def __init__(self, id=None, userId=None, name="", createdOn=None, done=None, version=None, updatedOn=None, notes=None, due=None, rank=None,):
         self.id = id
         self.userId = userId
         self.name = name
         self.createdOn = createdOn
         self.done = done
+        self.version = version
+        self.updatedOn = updatedOn
+        self.notes = notes
+        self.due = due
+        self.rank = rank
 
     def read(self, iprot):
         if iprot._fast_decode is not None and isinstance(iprot.trans, TTransport.CReadableTransport) and self.thrift_spec is not None:
@@ -74,6 +109,31 @@ class Task(object):
                     self.done = iprot.readBool()
                 else:
                     iprot.skip(ftype)
+            elif fid == 6:
+                if ftype == TType.I64:
+                    self.version = iprot.readI64()
+                else:
+                    iprot.skip(ftype)
+            elif fid == 7:
+                if ftype == TType.STRING:
+                    self.updatedOn = iprot.readString().decode('utf-8', errors='replace') if sys.version_info[0] == 2 else iprot.readString()
+                else:
+                    iprot.skip(ftype)
+            elif fid == 8:
+                if ftype == TType.STRING:
+                    self.notes = iprot.readString().decode('utf-8', errors='replace') if sys.version_info[0] == 2 else iprot.readString()
+                else:
+                    iprot.skip(ftype)
+            elif fid == 9:
+                if ftype == TType.STRING:
+                    self.due = iprot.readString().decode('utf-8', errors='replace') if sys.version_info[0] == 2 else iprot.readString()
+                else:
+                    iprot.skip(ftype)
+            elif fid == 10:
+                if ftype == TType.STRING:
+                    self.rank = iprot.readString().decode('utf-8', errors='replace') if sys.version_info[0] == 2 else iprot.readString()
+                else:
+                    iprot.skip(ftype)
             else:
                 iprot.skip(ftype)
             iprot.readFieldEnd()
@@ -104,6 +164,286 @@ class Task(object):
             oprot.writeFieldBegin('done', TType.BOOL, 5)
             oprot.writeBool(self.done)
             oprot.writeFieldEnd()
+        if self.version is not None:
+            oprot.writeFieldBegin('version', TType.I64, 6)
+            oprot.writeI64(self.version)
+            oprot.writeFieldEnd()
+        if self.updatedOn is not None:
+            oprot.writeFieldBegin('updatedOn', TType.STRING, 7)
+            oprot.writeString(self.updatedOn.encode('utf-8') if sys.version_info[0] == 2 else self.updatedOn)
+            oprot.writeFieldEnd()
+        if self.notes is not None:
+            oprot.writeFieldBegin('notes', TType.STRING, 8)
+            oprot.writeString(self.notes.encode('utf-8') if sys.version_info[0] == 2 else self.notes)
+            oprot.writeFieldEnd()
+        if self.due is not None:
+            oprot.writeFieldBegin('due', TType.STRING, 9)
+            oprot.writeString(self.due.encode('utf-8') if sys.version_info[0] == 2 else self.due)
+            oprot.writeFieldEnd()
+        if self.rank is not None:
+            oprot.writeFieldBegin('rank', TType.STRING, 10)
+            oprot.writeString(self.rank.encode('utf-8') if sys.version_info[0] == 2 else self.rank)
+            oprot.writeFieldEnd()
+        oprot.writeFieldStop()
+        oprot.writeStructEnd()
+
+    def validate(self):
+        return
+
+    def __repr__(self):
+        L = ['%s=%r' % (key, value)
+             for key, value in self.__dict__.items()]
+        return '%s(%s)' % (self.__class__.__name__, ', '.join(L))
+
+    def __eq__(self, other):
+        return isinstance(other, self.__class__) and self.__dict__ == other.__dict__
+
+    def __ne__(self, other):
+        return not (self == other)
+
+
+class TaskFields(object):
+    """
+    Fields of a task to set. One that is absent stays as it is (in create: is
+    empty, not done); "" clears notes, due and rank.
+
+    Attributes:
+     - name
+     - done
+     - notes
+     - due
+     - rank
+
+    """
+
+
+    def __init__(self, name=None, done=None, notes=None, due=None, rank=None,):
+        self.name = name
+        self.done = done
+        self.notes = notes
+        self.due = due
+        self.rank = rank
+
+    def read(self, iprot):
+        if iprot._fast_decode is not None and isinstance(iprot.trans, TTransport.CReadableTransport) and self.thrift_spec is not None:
+            iprot._fast_decode(self, iprot, [self.__class__, self.thrift_spec])
+            return
+        iprot.readStructBegin()
+        while True:
+            (fname, ftype, fid) = iprot.readFieldBegin()
+            if ftype == TType.STOP:
+                break
+            if fid == 1:
+                if ftype == TType.STRING:
+                    self.name = iprot.readString().decode('utf-8', errors='replace') if sys.version_info[0] == 2 else iprot.readString()
+                else:
+                    iprot.skip(ftype)
+            elif fid == 2:
+                if ftype == TType.BOOL:
+                    self.done = iprot.readBool()
+                else:
+                    iprot.skip(ftype)
+            elif fid == 3:
+                if ftype == TType.STRING:
+                    self.notes = iprot.readString().decode('utf-8', errors='replace') if sys.version_info[0] == 2 else iprot.readString()
+                else:
+                    iprot.skip(ftype)
+            elif fid == 4:
+                if ftype == TType.STRING:
+                    self.due = iprot.readString().decode('utf-8', errors='replace') if sys.version_info[0] == 2 else iprot.readString()
+                else:
+                    iprot.skip(ftype)
+            elif fid == 5:
+                if ftype == TType.STRING:
+                    self.rank = iprot.readString().decode('utf-8', errors='replace') if sys.version_info[0] == 2 else iprot.readString()
+                else:
+                    iprot.skip(ftype)
+            else:
+                iprot.skip(ftype)
+            iprot.readFieldEnd()
+        iprot.readStructEnd()
+
+    def write(self, oprot):
+        if oprot._fast_encode is not None and self.thrift_spec is not None:
+            oprot.trans.write(oprot._fast_encode(self, [self.__class__, self.thrift_spec]))
+            return
+        oprot.writeStructBegin('TaskFields')
+        if self.name is not None:
+            oprot.writeFieldBegin('name', TType.STRING, 1)
+            oprot.writeString(self.name.encode('utf-8') if sys.version_info[0] == 2 else self.name)
+            oprot.writeFieldEnd()
+        if self.done is not None:
+            oprot.writeFieldBegin('done', TType.BOOL, 2)
+            oprot.writeBool(self.done)
+            oprot.writeFieldEnd()
+        if self.notes is not None:
+            oprot.writeFieldBegin('notes', TType.STRING, 3)
+            oprot.writeString(self.notes.encode('utf-8') if sys.version_info[0] == 2 else self.notes)
+            oprot.writeFieldEnd()
+        if self.due is not None:
+            oprot.writeFieldBegin('due', TType.STRING, 4)
+            oprot.writeString(self.due.encode('utf-8') if sys.version_info[0] == 2 else self.due)
+            oprot.writeFieldEnd()
+        if self.rank is not None:
+            oprot.writeFieldBegin('rank', TType.STRING, 5)
+            oprot.writeString(self.rank.encode('utf-8') if sys.version_info[0] == 2 else self.rank)
+            oprot.writeFieldEnd()
+        oprot.writeFieldStop()
+        oprot.writeStructEnd()
+
+    def validate(self):
+        return
+
+    def __repr__(self):
+        L = ['%s=%r' % (key, value)
+             for key, value in self.__dict__.items()]
+        return '%s(%s)' % (self.__class__.__name__, ', '.join(L))
+
+    def __eq__(self, other):
+        return isinstance(other, self.__class__) and self.__dict__ == other.__dict__
+
+    def __ne__(self, other):
+        return not (self == other)
+
+
+class Condition(object):
+    """
+    On what a change or a removal depends. An empty condition, or none, is no condition.
+
+    Attributes:
+     - version: The version the task must have: otherwise nothing is done, and the call fails
+    with 412 and the task as it is. 0 is a version here, that of old tasks.
+     - key: 1 to 128 characters that nobody else uses for this task, such as a random
+    number. A call that is repeated with the key and the same arguments, and finds
+    that it has succeeded before, is a success, whatever happened to the task
+    since. A task remembers its last eight keys. Without a key a reply that was
+    lost turns a success with a version into 412 when the call is repeated.
+
+    """
+
+
+    def __init__(self, version=None, key=None,):
+        self.version = version
+        self.key = key
+
+    def read(self, iprot):
+        if iprot._fast_decode is not None and isinstance(iprot.trans, TTransport.CReadableTransport) and self.thrift_spec is not None:
+            iprot._fast_decode(self, iprot, [self.__class__, self.thrift_spec])
+            return
+        iprot.readStructBegin()
+        while True:
+            (fname, ftype, fid) = iprot.readFieldBegin()
+            if ftype == TType.STOP:
+                break
+            if fid == 1:
+                if ftype == TType.I64:
+                    self.version = iprot.readI64()
+                else:
+                    iprot.skip(ftype)
+            elif fid == 2:
+                if ftype == TType.STRING:
+                    self.key = iprot.readString().decode('utf-8', errors='replace') if sys.version_info[0] == 2 else iprot.readString()
+                else:
+                    iprot.skip(ftype)
+            else:
+                iprot.skip(ftype)
+            iprot.readFieldEnd()
+        iprot.readStructEnd()
+
+    def write(self, oprot):
+        if oprot._fast_encode is not None and self.thrift_spec is not None:
+            oprot.trans.write(oprot._fast_encode(self, [self.__class__, self.thrift_spec]))
+            return
+        oprot.writeStructBegin('Condition')
+        if self.version is not None:
+            oprot.writeFieldBegin('version', TType.I64, 1)
+            oprot.writeI64(self.version)
+            oprot.writeFieldEnd()
+        if self.key is not None:
+            oprot.writeFieldBegin('key', TType.STRING, 2)
+            oprot.writeString(self.key.encode('utf-8') if sys.version_info[0] == 2 else self.key)
+            oprot.writeFieldEnd()
+        oprot.writeFieldStop()
+        oprot.writeStructEnd()
+
+    def validate(self):
+        return
+
+    def __repr__(self):
+        L = ['%s=%r' % (key, value)
+             for key, value in self.__dict__.items()]
+        return '%s(%s)' % (self.__class__.__name__, ', '.join(L))
+
+    def __eq__(self, other):
+        return isinstance(other, self.__class__) and self.__dict__ == other.__dict__
+
+    def __ne__(self, other):
+        return not (self == other)
+
+
+class PageQuery(object):
+    """
+    Which tasks to list.
+
+    Attributes:
+     - limit: How many at most: 1 to 1,000; 100 when it is absent or 0.
+     - cursor: Where to go on: nextCursor of the page before. Absent or "": from the newest.
+     - done: Only those that are done, or are not. Absent: both.
+
+    """
+
+
+    def __init__(self, limit=None, cursor=None, done=None,):
+        self.limit = limit
+        self.cursor = cursor
+        self.done = done
+
+    def read(self, iprot):
+        if iprot._fast_decode is not None and isinstance(iprot.trans, TTransport.CReadableTransport) and self.thrift_spec is not None:
+            iprot._fast_decode(self, iprot, [self.__class__, self.thrift_spec])
+            return
+        iprot.readStructBegin()
+        while True:
+            (fname, ftype, fid) = iprot.readFieldBegin()
+            if ftype == TType.STOP:
+                break
+            if fid == 1:
+                if ftype == TType.I32:
+                    self.limit = iprot.readI32()
+                else:
+                    iprot.skip(ftype)
+            elif fid == 2:
+                if ftype == TType.STRING:
+                    self.cursor = iprot.readString().decode('utf-8', errors='replace') if sys.version_info[0] == 2 else iprot.readString()
+                else:
+                    iprot.skip(ftype)
+            elif fid == 3:
+                if ftype == TType.BOOL:
+                    self.done = iprot.readBool()
+                else:
+                    iprot.skip(ftype)
+            else:
+                iprot.skip(ftype)
+            iprot.readFieldEnd()
+        iprot.readStructEnd()
+
+    def write(self, oprot):
+        if oprot._fast_encode is not None and self.thrift_spec is not None:
+            oprot.trans.write(oprot._fast_encode(self, [self.__class__, self.thrift_spec]))
+            return
+        oprot.writeStructBegin('PageQuery')
+        if self.limit is not None:
+            oprot.writeFieldBegin('limit', TType.I32, 1)
+            oprot.writeI32(self.limit)
+            oprot.writeFieldEnd()
+        if self.cursor is not None:
+            oprot.writeFieldBegin('cursor', TType.STRING, 2)
+            oprot.writeString(self.cursor.encode('utf-8') if sys.version_info[0] == 2 else self.cursor)
+            oprot.writeFieldEnd()
+        if self.done is not None:
+            oprot.writeFieldBegin('done', TType.BOOL, 3)
+            oprot.writeBool(self.done)
+            oprot.writeFieldEnd()
         oprot.writeFieldStop()
         oprot.writeStructEnd()
 
@@ -127,15 +467,15 @@ class TaskPage(object):
     One page of a user's tasks.
 
     Attributes:
-     - tasks
-     - next: Hand this to the next call as its cursor. Absent on the last page.
+     - tasks: At most limit; fewer where more would pass 4 MiB, so look at nextCursor for the end.
+     - nextCursor: Hand this to the next call as its cursor. Absent on the last page.
 
     """
 
 
-    def __init__(self, tasks=None, next=None,):
+    def __init__(self, tasks=None, nextCursor=None,):
         self.tasks = tasks
-        self.next = next
+        self.nextCursor = nextCursor
 
     def read(self, iprot):
         if iprot._fast_decode is not None and isinstance(iprot.trans, TTransport.CReadableTransport) and self.thrift_spec is not None:
@@ -159,7 +499,7 @@ class TaskPage(object):
                     iprot.skip(ftype)
             elif fid == 2:
                 if ftype == TType.STRING:
-                    self.next = iprot.readString().decode('utf-8', errors='replace') if sys.version_info[0] == 2 else iprot.readString()
+                    self.nextCursor = iprot.readString().decode('utf-8', errors='replace') if sys.version_info[0] == 2 else iprot.readString()
                 else:
                     iprot.skip(ftype)
             else:
@@ -179,9 +519,390 @@ class TaskPage(object):
                 iter6.write(oprot)
             oprot.writeListEnd()
             oprot.writeFieldEnd()
-        if self.next is not None:
-            oprot.writeFieldBegin('next', TType.STRING, 2)
-            oprot.writeString(self.next.encode('utf-8') if sys.version_info[0] == 2 else self.next)
+        if self.nextCursor is not None:
+            oprot.writeFieldBegin('nextCursor', TType.STRING, 2)
+            oprot.writeString(self.nextCursor.encode('utf-8') if sys.version_info[0] == 2 else self.nextCursor)
+            oprot.writeFieldEnd()
+        oprot.writeFieldStop()
+        oprot.writeStructEnd()
+
+    def validate(self):
+        return
+
+    def __repr__(self):
+        L = ['%s=%r' % (key, value)
+             for key, value in self.__dict__.items()]
+        return '%s(%s)' % (self.__class__.__name__, ', '.join(L))
+
+    def __eq__(self, other):
+        return isinstance(other, self.__class__) and self.__dict__ == other.__dict__
+
+    def __ne__(self, other):
+        return not (self == other)
+
+
+class RemovedTask(object):
+    """
+    That a task is gone.
+
+    Attributes:
+     - id
+     - version: Greater than any version the task had.
+
+    """
+
+
+    def __init__(self, id=None, version=None,):
+        self.id = id
+        self.version = version
+
+    def read(self, iprot):
+        if iprot._fast_decode is not None and isinstance(iprot.trans, TTransport.CReadableTransport) and self.thrift_spec is not None:
+            iprot._fast_decode(self, iprot, [self.__class__, self.thrift_spec])
+            return
+        iprot.readStructBegin()
+        while True:
+            (fname, ftype, fid) = iprot.readFieldBegin()
+            if ftype == TType.STOP:
+                break
+            if fid == 1:
+                if ftype == TType.STRING:
+                    self.id = iprot.readString().decode('utf-8', errors='replace') if sys.version_info[0] == 2 else iprot.readString()
+                else:
+                    iprot.skip(ftype)
+            elif fid == 2:
+                if ftype == TType.I64:
+                    self.version = iprot.readI64()
+                else:
+                    iprot.skip(ftype)
+            else:
+                iprot.skip(ftype)
+            iprot.readFieldEnd()
+        iprot.readStructEnd()
+
+    def write(self, oprot):
+        if oprot._fast_encode is not None and self.thrift_spec is not None:
+            oprot.trans.write(oprot._fast_encode(self, [self.__class__, self.thrift_spec]))
+            return
+        oprot.writeStructBegin('RemovedTask')
+        if self.id is not None:
+            oprot.writeFieldBegin('id', TType.STRING, 1)
+            oprot.writeString(self.id.encode('utf-8') if sys.version_info[0] == 2 else self.id)
+            oprot.writeFieldEnd()
+        if self.version is not None:
+            oprot.writeFieldBegin('version', TType.I64, 2)
+            oprot.writeI64(self.version)
+            oprot.writeFieldEnd()
+        oprot.writeFieldStop()
+        oprot.writeStructEnd()
+
+    def validate(self):
+        return
+
+    def __repr__(self):
+        L = ['%s=%r' % (key, value)
+             for key, value in self.__dict__.items()]
+        return '%s(%s)' % (self.__class__.__name__, ', '.join(L))
+
+    def __eq__(self, other):
+        return isinstance(other, self.__class__) and self.__dict__ == other.__dict__
+
+    def __ne__(self, other):
+        return not (self == other)
+
+
+class TaskChanges(object):
+    """
+    What became of a user's tasks.
+
+    Attributes:
+     - tasks: Those that were added, changed or restored, as they are now.
+     - removed: Those that were removed. No id in here is that of a task that exists.
+     - sync: Ask with this the next time.
+     - more: Whether there is more now: ask again at once.
+     - reset: Whether the token could not be continued: it is older than removals are kept
+    (30 days, unless the operator chose otherwise), or of another store. This
+    reply begins with everything: forget what you know, then take it.
+
+    """
+
+
+    def __init__(self, tasks=None, removed=None, sync=None, more=None, reset=None,):
+        self.tasks = tasks
+        self.removed = removed
+        self.sync = sync
+        self.more = more
+        self.reset = reset
+
+    def read(self, iprot):
+        if iprot._fast_decode is not None and isinstance(iprot.trans, TTransport.CReadableTransport) and self.thrift_spec is not None:
+            iprot._fast_decode(self, iprot, [self.__class__, self.thrift_spec])
+            return
+        iprot.readStructBegin()
+        while True:
+            (fname, ftype, fid) = iprot.readFieldBegin()
+            if ftype == TType.STOP:
+                break
+            if fid == 1:
+                if ftype == TType.LIST:
+                    self.tasks = []
+                    (_etype10, _size7) = iprot.readListBegin()
+                    for _i11 in range(_size7):
+                        _elem12 = Task()
+                        _elem12.read(iprot)
+                        self.tasks.append(_elem12)
+                    iprot.readListEnd()
+                else:
+                    iprot.skip(ftype)
+            elif fid == 2:
+                if ftype == TType.LIST:
+                    self.removed = []
+                    (_etype16, _size13) = iprot.readListBegin()
+                    for _i17 in range(_size13):
+                        _elem18 = RemovedTask()
+                        _elem18.read(iprot)
+                        self.removed.append(_elem18)
+                    iprot.readListEnd()
+                else:
+                    iprot.skip(ftype)
+            elif fid == 3:
+                if ftype == TType.STRING:
+                    self.sync = iprot.readString().decode('utf-8', errors='replace') if sys.version_info[0] == 2 else iprot.readString()
+                else:
+                    iprot.skip(ftype)
+            elif fid == 4:
+                if ftype == TType.BOOL:
+                    self.more = iprot.readBool()
+                else:
+                    iprot.skip(ftype)
+            elif fid == 5:
+                if ftype == TType.BOOL:
+                    self.reset = iprot.readBool()
+                else:
+                    iprot.skip(ftype)
+            else:
+                iprot.skip(ftype)
+            iprot.readFieldEnd()
+        iprot.readStructEnd()
+
+    def write(self, oprot):
+        if oprot._fast_encode is not None and self.thrift_spec is not None:
+            oprot.trans.write(oprot._fast_encode(self, [self.__class__, self.thrift_spec]))
+            return
+        oprot.writeStructBegin('TaskChanges')
+        if self.tasks is not None:
+            oprot.writeFieldBegin('tasks', TType.LIST, 1)
+            oprot.writeListBegin(TType.STRUCT, len(self.tasks))
+            for iter19 in self.tasks:
+                iter19.write(oprot)
+            oprot.writeListEnd()
+            oprot.writeFieldEnd()
+        if self.removed is not None:
+            oprot.writeFieldBegin('removed', TType.LIST, 2)
+            oprot.writeListBegin(TType.STRUCT, len(self.removed))
+            for iter20 in self.removed:
+                iter20.write(oprot)
+            oprot.writeListEnd()
+            oprot.writeFieldEnd()
+        if self.sync is not None:
+            oprot.writeFieldBegin('sync', TType.STRING, 3)
+            oprot.writeString(self.sync.encode('utf-8') if sys.version_info[0] == 2 else self.sync)
+            oprot.writeFieldEnd()
+        if self.more is not None:
+            oprot.writeFieldBegin('more', TType.BOOL, 4)
+            oprot.writeBool(self.more)
+            oprot.writeFieldEnd()
+        if self.reset is not None:
+            oprot.writeFieldBegin('reset', TType.BOOL, 5)
+            oprot.writeBool(self.reset)
+            oprot.writeFieldEnd()
+        oprot.writeFieldStop()
+        oprot.writeStructEnd()
+
+    def validate(self):
+        return
+
+    def __repr__(self):
+        L = ['%s=%r' % (key, value)
+             for key, value in self.__dict__.items()]
+        return '%s(%s)' % (self.__class__.__name__, ', '.join(L))
+
+    def __eq__(self, other):
+        return isinstance(other, self.__class__) and self.__dict__ == other.__dict__
+
+    def __ne__(self, other):
+        return not (self == other)
+
+
+class Change(object):
+    """
+    One change of a batch.
+
+    Attributes:
+     - kind: Always needed.
+     - taskId: Of which task. Not looked at in CREATE.
+     - fields: What to set, in CREATE and CHANGE.
+     - condition: As in change and remove; in CREATE its key is the key of create. Not looked at in RESTORE.
+
+    """
+
+
+    def __init__(self, kind=None, taskId=None, fields=None, condition=None,):
+        self.kind = kind
+        self.taskId = taskId
+        self.fields = fields
+        self.condition = condition
+
+    def read(self, iprot):
+        if iprot._fast_decode is not None and isinstance(iprot.trans, TTransport.CReadableTransport) and self.thrift_spec is not None:
+            iprot._fast_decode(self, iprot, [self.__class__, self.thrift_spec])
+            return
+        iprot.readStructBegin()
+        while True:
+            (fname, ftype, fid) = iprot.readFieldBegin()
+            if ftype == TType.STOP:
+                break
+            if fid == 1:
+                if ftype == TType.I32:
+                    self.kind = iprot.readI32()
+                else:
+                    iprot.skip(ftype)
+            elif fid == 2:
+                if ftype == TType.STRING:
+                    self.taskId = iprot.readString().decode('utf-8', errors='replace') if sys.version_info[0] == 2 else iprot.readString()
+                else:
+                    iprot.skip(ftype)
+            elif fid == 3:
+                if ftype == TType.STRUCT:
+                    self.fields = TaskFields()
+                    self.fields.read(iprot)
+                else:
+                    iprot.skip(ftype)
+            elif fid == 4:
+                if ftype == TType.STRUCT:
+                    self.condition = Condition()
+                    self.condition.read(iprot)
+                else:
+                    iprot.skip(ftype)
+            else:
+                iprot.skip(ftype)
+            iprot.readFieldEnd()
+        iprot.readStructEnd()
+
+    def write(self, oprot):
+        if oprot._fast_encode is not None and self.thrift_spec is not None:
+            oprot.trans.write(oprot._fast_encode(self, [self.__class__, self.thrift_spec]))
+            return
+        oprot.writeStructBegin('Change')
+        if self.kind is not None:
+            oprot.writeFieldBegin('kind', TType.I32, 1)
+            oprot.writeI32(self.kind)
+            oprot.writeFieldEnd()
+        if self.taskId is not None:
+            oprot.writeFieldBegin('taskId', TType.STRING, 2)
+            oprot.writeString(self.taskId.encode('utf-8') if sys.version_info[0] == 2 else self.taskId)
+            oprot.writeFieldEnd()
+        if self.fields is not None:
+            oprot.writeFieldBegin('fields', TType.STRUCT, 3)
+            self.fields.write(oprot)
+            oprot.writeFieldEnd()
+        if self.condition is not None:
+            oprot.writeFieldBegin('condition', TType.STRUCT, 4)
+            self.condition.write(oprot)
+            oprot.writeFieldEnd()
+        oprot.writeFieldStop()
+        oprot.writeStructEnd()
+
+    def validate(self):
+        return
+
+    def __repr__(self):
+        L = ['%s=%r' % (key, value)
+             for key, value in self.__dict__.items()]
+        return '%s(%s)' % (self.__class__.__name__, ', '.join(L))
+
+    def __eq__(self, other):
+        return isinstance(other, self.__class__) and self.__dict__ == other.__dict__
+
+    def __ne__(self, other):
+        return not (self == other)
+
+
+class ChangeOutcome(object):
+    """
+    What became of one change of a batch: a task, or nothing for a removal, or an error.
+
+    Attributes:
+     - task: The task as it is after CREATE, CHANGE or RESTORE.
+     - code: As in BaseException; absent when the change succeeded.
+     - message
+     - current
+
+    """
+
+
+    def __init__(self, task=None, code=None, message=None, current=None,):
+        self.task = task
+        self.code = code
+        self.message = message
+        self.current = current
+
+    def read(self, iprot):
+        if iprot._fast_decode is not None and isinstance(iprot.trans, TTransport.CReadableTransport) and self.thrift_spec is not None:
+            iprot._fast_decode(self, iprot, [self.__class__, self.thrift_spec])
+            return
+        iprot.readStructBegin()
+        while True:
+            (fname, ftype, fid) = iprot.readFieldBegin()
+            if ftype == TType.STOP:
+                break
+            if fid == 1:
+                if ftype == TType.STRUCT:
+                    self.task = Task()
+                    self.task.read(iprot)
+                else:
+                    iprot.skip(ftype)
+            elif fid == 2:
+                if ftype == TType.I32:
+                    self.code = iprot.readI32()
+                else:
+                    iprot.skip(ftype)
+            elif fid == 3:
+                if ftype == TType.STRING:
+                    self.message = iprot.readString().decode('utf-8', errors='replace') if sys.version_info[0] == 2 else iprot.readString()
+                else:
+                    iprot.skip(ftype)
+            elif fid == 4:
+                if ftype == TType.STRUCT:
+                    self.current = Task()
+                    self.current.read(iprot)
+                else:
+                    iprot.skip(ftype)
+            else:
+                iprot.skip(ftype)
+            iprot.readFieldEnd()
+        iprot.readStructEnd()
+
+    def write(self, oprot):
+        if oprot._fast_encode is not None and self.thrift_spec is not None:
+            oprot.trans.write(oprot._fast_encode(self, [self.__class__, self.thrift_spec]))
+            return
+        oprot.writeStructBegin('ChangeOutcome')
+        if self.task is not None:
+            oprot.writeFieldBegin('task', TType.STRUCT, 1)
+            self.task.write(oprot)
+            oprot.writeFieldEnd()
+        if self.code is not None:
+            oprot.writeFieldBegin('code', TType.I32, 2)
+            oprot.writeI32(self.code)
+            oprot.writeFieldEnd()
+        if self.message is not None:
+            oprot.writeFieldBegin('message', TType.STRING, 3)
+            oprot.writeString(self.message.encode('utf-8') if sys.version_info[0] == 2 else self.message)
+            oprot.writeFieldEnd()
+        if self.current is not None:
+            oprot.writeFieldBegin('current', TType.STRUCT, 4)
+            self.current.write(oprot)
             oprot.writeFieldEnd()
         oprot.writeFieldStop()
         oprot.writeStructEnd()
@@ -278,6 +999,8 @@ class BaseException(TException):
 
       400  the arguments are invalid: repeating the call will fail again
       404  no such task, or not this user's: the two are never told apart
+      409  restore: another task was added under this id since it was removed
+      412  the task has not the version that the condition names; nothing was done
       429  too many requests in flight: nothing was done, safe to retry
       503  the store is unavailable: safe to retry
       504  the deadline passed: safe to retry, though the call may have been done
@@ -286,13 +1009,15 @@ class BaseException(TException):
     Attributes:
      - code
      - message
+     - current: With 412: the task as it is.
 
     """
 
 
-    def __init__(self, code=None, message=None,):
+    def __init__(self, code=None, message=None, current=None,):
         super(BaseException, self).__setattr__('code', code)
         super(BaseException, self).__setattr__('message', message)
+        super(BaseException, self).__setattr__('current', current)
 
     def __setattr__(self, *args):
         raise TypeError("can't modify immutable instance")
@@ -301,7 +1026,7 @@ class BaseException(TException):
         raise TypeError("can't modify immutable instance")
 
     def __hash__(self):
-        return hash(self.__class__) ^ hash((self.code, self.message, ))
+        return hash(self.__class__) ^ hash((self.code, self.message, self.current, ))
 
     @classmethod
     def read(cls, iprot):
@@ -310,6 +1035,7 @@ class BaseException(TException):
         iprot.readStructBegin()
         code = None
         message = None
+        current = None
         while True:
             (fname, ftype, fid) = iprot.readFieldBegin()
             if ftype == TType.STOP:
@@ -324,6 +1050,12 @@ class BaseException(TException):
                     message = iprot.readString().decode('utf-8', errors='replace') if sys.version_info[0] == 2 else iprot.readString()
                 else:
                     iprot.skip(ftype)
+            elif fid == 3:
+                if ftype == TType.STRUCT:
+                    current = Task()
+                    current.read(iprot)
+                else:
+                    iprot.skip(ftype)
             else:
                 iprot.skip(ftype)
             iprot.readFieldEnd()
@@ -331,6 +1063,7 @@ class BaseException(TException):
         return cls(
             code=code,
             message=message,
+            current=current,
         )
 
     def write(self, oprot):
@@ -345,6 +1078,10 @@ class BaseException(TException):
         if self.message is not None:
             oprot.writeFieldBegin('message', TType.STRING, 2)
             oprot.writeString(self.message.encode('utf-8') if sys.version_info[0] == 2 else self.message)
+            oprot.writeFieldEnd()
+        if self.current is not None:
+            oprot.writeFieldBegin('current', TType.STRUCT, 3)
+            self.current.write(oprot)
             oprot.writeFieldEnd()
         oprot.writeFieldStop()
         oprot.writeStructEnd()
@@ -373,12 +1110,70 @@ Task.thrift_spec = (
     (3, TType.STRING, 'name', 'UTF8', "", ),  # 3
     (4, TType.STRING, 'createdOn', 'UTF8', None, ),  # 4
     (5, TType.BOOL, 'done', None, None, ),  # 5
+    (6, TType.I64, 'version', None, None, ),  # 6
+    (7, TType.STRING, 'updatedOn', 'UTF8', None, ),  # 7
+    (8, TType.STRING, 'notes', 'UTF8', None, ),  # 8
+    (9, TType.STRING, 'due', 'UTF8', None, ),  # 9
+    (10, TType.STRING, 'rank', 'UTF8', None, ),  # 10
+)
+all_structs.append(TaskFields)
+TaskFields.thrift_spec = (
+    None,  # 0
+    (1, TType.STRING, 'name', 'UTF8', None, ),  # 1
+    (2, TType.BOOL, 'done', None, None, ),  # 2
+    (3, TType.STRING, 'notes', 'UTF8', None, ),  # 3
+    (4, TType.STRING, 'due', 'UTF8', None, ),  # 4
+    (5, TType.STRING, 'rank', 'UTF8', None, ),  # 5
+)
+all_structs.append(Condition)
+Condition.thrift_spec = (
+    None,  # 0
+    (1, TType.I64, 'version', None, None, ),  # 1
+    (2, TType.STRING, 'key', 'UTF8', None, ),  # 2
+)
+all_structs.append(PageQuery)
+PageQuery.thrift_spec = (
+    None,  # 0
+    (1, TType.I32, 'limit', None, None, ),  # 1
+    (2, TType.STRING, 'cursor', 'UTF8', None, ),  # 2
+    (3, TType.BOOL, 'done', None, None, ),  # 3
 )
 all_structs.append(TaskPage)
 TaskPage.thrift_spec = (
     None,  # 0
     (1, TType.LIST, 'tasks', (TType.STRUCT, [Task, None], False), None, ),  # 1
-    (2, TType.STRING, 'next', 'UTF8', None, ),  # 2
+    (2, TType.STRING, 'nextCursor', 'UTF8', None, ),  # 2
+)
+all_structs.append(RemovedTask)
+RemovedTask.thrift_spec = (
+    None,  # 0
+    (1, TType.STRING, 'id', 'UTF8', None, ),  # 1
+    (2, TType.I64, 'version', None, None, ),  # 2
+)
+all_structs.append(TaskChanges)
+TaskChanges.thrift_spec = (
+    None,  # 0
+    (1, TType.LIST, 'tasks', (TType.STRUCT, [Task, None], False), None, ),  # 1
+    (2, TType.LIST, 'removed', (TType.STRUCT, [RemovedTask, None], False), None, ),  # 2
+    (3, TType.STRING, 'sync', 'UTF8', None, ),  # 3
+    (4, TType.BOOL, 'more', None, None, ),  # 4
+    (5, TType.BOOL, 'reset', None, None, ),  # 5
+)
+all_structs.append(Change)
+Change.thrift_spec = (
+    None,  # 0
+    (1, TType.I32, 'kind', None, None, ),  # 1
+    (2, TType.STRING, 'taskId', 'UTF8', None, ),  # 2
+    (3, TType.STRUCT, 'fields', [TaskFields, None], None, ),  # 3
+    (4, TType.STRUCT, 'condition', [Condition, None], None, ),  # 4
+)
+all_structs.append(ChangeOutcome)
+ChangeOutcome.thrift_spec = (
+    None,  # 0
+    (1, TType.STRUCT, 'task', [Task, None], None, ),  # 1
+    (2, TType.I32, 'code', None, None, ),  # 2
+    (3, TType.STRING, 'message', 'UTF8', None, ),  # 3
+    (4, TType.STRUCT, 'current', [Task, None], None, ),  # 4
 )
 all_structs.append(Healthcheck)
 Healthcheck.thrift_spec = (
@@ -391,6 +1186,7 @@ BaseException.thrift_spec = (
     None,  # 0
     (1, TType.I32, 'code', None, None, ),  # 1
     (2, TType.STRING, 'message', 'UTF8', None, ),  # 2
+    (3, TType.STRUCT, 'current', [Task, None], None, ),  # 3
 )
 fix_spec(all_structs)
 del all_structs

@@ -1,0 +1,5 @@
+"""Accounts in MongoDB.
+
+- `store`: accounts in MongoDB: the store
+- `documents`: records as documents, conditions as filters, indexes
+"""

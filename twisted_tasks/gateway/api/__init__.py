@@ -1,0 +1,33 @@
+"""The REST API. docs/rest.md says what it does; here is how.
+
+- `routes`: the table of routes: everything the API does, one row each
+- `table`: the form of that table, and what a path leads to
+- `dispatch`: from a request to its answer
+- `root`: everything on the public port: the API, the page, the well-known files
+- `service`: what handlers work with
+- `call`: one request, as a handler sees it
+- `answers`: what a handler answers with
+- `problems`: what answers of 400 and above say
+- `errors`: what accounts and the Tasks service fail with, as problems
+- `schemas`: what the API takes and gives, as types
+- `present`: tasks and moments, as the API shows them
+- `rules`: what those types cannot say
+- `decode`: bodies into values
+- `query`: the parameters of a query
+- `negotiation`: media types and codings
+- `conditional`: entity tags
+- `credentials`: sessions, tokens, forgery
+- `proxies`: where a request came from
+- `pace`: how many requests an account may make
+- `headers`: the fields of every answer
+- `accounts`: handlers of accounts, sessions and tokens
+- `tasks`: handlers of tasks and of what changed
+- `departure`: the end of an account
+- `creation`: adding a task once, under a key
+- `batch`: many operations in one request
+- `events`: the handler of event streams
+- `stream`: one event stream
+- `hub`: all event streams
+- `openapi`: the OpenAPI document
+- `telemetry`: metrics and the access log
+"""

@@ -1,0 +1,27 @@
+"""`GET /events`: an answer that goes on."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from twisted_tasks.gateway.api.answers import Answer
+from twisted_tasks.gateway.api.problems import BAD_HEADER, Problem
+
+if TYPE_CHECKING:
+    from twisted_tasks.gateway.api.call import Call
+    from twisted_tasks.gateway.api.service import Api
+
+MEDIA_TYPE = "text/event-stream"
+
+_TOKEN = re.compile(rb"[!-~]{0,1000}")
+
+
+async def listen(api: Api, call: Call) -> Answer:
+    """Answer with events from now on. The dispatcher makes a stream of it."""
+    api.hub.check_room(call.account_id)
+    if not _TOKEN.fullmatch(call.request.field(b"last-event-id") or b""):
+        raise Problem(BAD_HEADER, "Last-Event-ID is an id of an event of this stream")
+    # Proxies that buffer answers would keep events back; this is how nginx is told not to.
+    fields = [(b"X-Accel-Buffering", b"no"), (b"Cache-Control", b"no-store")]
+    return Answer(200, fields=fields, media_type=MEDIA_TYPE.encode())
