@@ -14,8 +14,8 @@ from pymongo import MongoClient
 from benchmarks import frames
 from benchmarks.frames import Call
 from twisted_tasks.model import Position, Task, to_milliseconds, write_cursor
-from twisted_tasks.storage.mongo_documents import INDEX, INDEX_NAME, to_document
-from twisted_tasks.storage.sqlite_schema import prepare
+from twisted_tasks.service.storage.mongo.documents import INDEX, to_document
+from twisted_tasks.service.storage.sqlite.schema import SCHEMA
 
 DATABASE = "tasks-db"
 USERS = 512
@@ -58,7 +58,7 @@ def fill_mongodb(uri: str) -> None:
     """Put the tasks into a MongoDB, with the index: the rivals' calls, which have none of their own, use it too."""
     with MongoClient[dict[str, Any]](uri) as client:
         collection = client[DATABASE].tasks
-        collection.create_index(list(INDEX.items()), name=INDEX_NAME)
+        collection.create_index(list(INDEX.key.items()), name=INDEX.name)
         chunk = []
         for task in tasks():
             chunk.append(to_document(task))
@@ -71,7 +71,7 @@ def fill_mongodb(uri: str) -> None:
 def fill_sqlite(path: Path) -> None:
     """Put the tasks into a new SQLite file."""
     connection = sqlite3.connect(path, isolation_level=None)
-    prepare(connection)
+    SCHEMA.prepare(connection)
     connection.execute("BEGIN")
     rows = ((task.id, task.user_id, task.name, task.created_ms, task.done) for task in tasks())
     connection.executemany("INSERT INTO tasks (id, user_id, name, created_on, done) VALUES (?, ?, ?, ?, ?)", rows)

@@ -16,8 +16,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.clients import thriftpy2_client
-from tests.daemon import Daemon
+from tests.support.clients import thriftpy2_client
+from tests.support.daemon import Daemon
 
 CALLS, PIPELINE = 10000, 100
 

@@ -5,7 +5,7 @@
 For each fault, and for deadlines of 2 s and 10 s: clients make 200 calls a second, the fault comes, and when calls
 succeed again it is printed when the last one failed after it, reads and writes by themselves, and how long the slowest
 call took; what is kept must agree with what was acknowledged. `electionTimeoutMillis` is 2000. With --defaults all else
-is as MongoDB has it; without, secondaries leave a frozen primary quickly (see FOLLOW_QUICKLY in tests/mongod.py).
+is as MongoDB has it; without, secondaries leave a frozen primary quickly (see FOLLOW_QUICKLY, tests/support/mongod.py).
 The store is asked as the daemon asks it, in batches, over 8 connections.
 """
 
@@ -20,12 +20,12 @@ from bson import ObjectId
 from twisted.internet import defer, task
 from twisted.internet.threads import deferToThread
 
-from tests.load import READS, WRITES, Load
-from tests.mongod import ReplicaSet, running
-from tests.waiting import pause
+from tests.support.load import READS, WRITES, Load
+from tests.support.mongod import ReplicaSet, running
+from tests.support.waiting import pause
 from twisted_tasks.ops.clock import MonotonicClock
-from twisted_tasks.storage.batching import BatchingStore
-from twisted_tasks.storage.mongo import MongoOptions, MongoStore
+from twisted_tasks.service.storage.batching.store import BatchingStore
+from twisted_tasks.service.storage.mongo.store import MongoOptions, MongoStore
 
 RATE = 200
 

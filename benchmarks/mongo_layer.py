@@ -14,7 +14,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +22,10 @@ from twisted.internet import defer, task
 from txmongo.connection import ConnectionPool
 from txmongo.filter import DESCENDING, sort
 
-from tests.mongod import Mongod, ReplicaSet, running
+from tests.support.mongod import Mongod, ReplicaSet, running
 from twisted_tasks.model import ListQuery, Task
 from twisted_tasks.ops.clock import MonotonicClock
-from twisted_tasks.storage.mongo import MongoOptions, MongoStore
+from twisted_tasks.service.storage.mongo.store import MongoOptions, MongoStore
 
 ROUNDS = 7
 CONCURRENT = 8
@@ -66,13 +65,14 @@ async def measure(reactor: Any, title: str, uri: str, count: int) -> None:
     await store.open()
     pool = ConnectionPool(uri, pool_size=4, w="majority")
     theirs = pool["tasks-db"]["tasks"]
-    now = datetime(2026, 11, 23, tzinfo=UTC)
+    now = time.time_ns() // 1_000_000
     user = str(ObjectId())
-    tasks = [Task(str(ObjectId()), user, "buy some milk", now, False) for _ in range(TASKS)]
+    tasks = [Task(str(ObjectId()), user, "buy some milk", now, False, now) for _ in range(TASKS)]
     await store.add(tasks, clock.seconds() + 5)
 
     async def our_add() -> None:
-        await store.add([Task(str(ObjectId()), "u", "buy some milk", now, False)], clock.seconds() + 5)
+        moment = time.time_ns() // 1_000_000  # a task is added when its id is made, as the service does it
+        await store.add([Task(str(ObjectId()), "u", "buy some milk", moment, False, moment)], clock.seconds() + 5)
 
     async def their_insert() -> None:
         document = {"_id": ObjectId(), "userId": "u", "name": "buy some milk", "createdOn": now, "done": False}

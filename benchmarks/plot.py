@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib
@@ -11,14 +12,14 @@ from benchmarks.plan import CEILING, Cell
 from benchmarks.results import Results
 from benchmarks.running import OURS
 
-_KINDS = {"add": "add", "update": "update", "all10": "all, 10 tasks", "mix": "70 % all, 20 % update, 10 % add"}
+KINDS = {"add": "add", "update": "update", "all10": "all, 10 tasks", "mix": "70 % all, 20 % update, 10 % add"}
 
 
-def draw(results: Results, path: Path) -> None:
+def draw(results: Results, path: Path, kinds: Mapping[str, str] = KINDS) -> None:
     """Write a picture: calls/s above and p99 below, by connections, a column for each kind of call."""
     matplotlib.use("Agg")
-    figure, axes = pyplot.subplots(2, len(_KINDS), figsize=(4.5 * len(_KINDS), 8), sharex=True)
-    for column, (kind, title) in enumerate(_KINDS.items()):
+    figure, axes = pyplot.subplots(2, len(kinds), figsize=(4.5 * len(kinds), 8), sharex=True)
+    for column, (kind, title) in enumerate(kinds.items()):
         above, below = axes[0][column], axes[1][column]
         above.set_title(title)
         for server in results.plan.servers:

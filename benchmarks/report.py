@@ -7,6 +7,7 @@ import platform
 from collections.abc import Callable
 from importlib.metadata import version
 
+from benchmarks import interpreter
 from benchmarks.plan import CALLS, CEILING, PAGES, Cell
 from benchmarks.results import Measured, Results
 from benchmarks.running import OURS, OURS_SQLITE, OURS_W1, TUTORIAL, TUTORIAL_MAJORITY
@@ -26,12 +27,12 @@ def write(results: Results, details: bool) -> str:
     """Return the page; without details only the ratios."""
     parts = [_head(results), _aims(results)]
     if details:
-        parts += [_summary(results), *(_call(results, kind) for kind in (*CALLS, CEILING)), _pages(results)]
+        parts += [_summary(results), *(tables_of_call(results, kind) for kind in (*CALLS, CEILING)), _pages(results)]
         parts += [_memory(results)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
+def table(head: list[str], rows: list[list[str]]) -> str:
     lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -43,7 +44,8 @@ def _head(results: Results) -> str:
     return f"""# Benchmark
 
 Written by `make bench{"-quick" if plan.name == "quick" else ""}`. One machine with {os.cpu_count()} cores, on which the server, MongoDB and the load generator share the cores.
-Python {platform.python_version()}, {versions}, MongoDB 6.0.
+Python {platform.python_version()}, {interpreter.describe()}.
+{versions}, MongoDB 6.0.
 Every figure is the median of {plan.rounds} rounds of {plan.seconds} s, the rounds of all servers interleaved; in parentheses, the least and the most of them.
 The load generator is one process with a raw socket for each connection, framed binary protocol, and one call outstanding on each; it looks at every reply, and one that is no success ends the benchmark.
 All servers on MongoDB use the same one, the same collection and the same index. Every connection has a user of its own, so no two ask the same.
@@ -78,7 +80,7 @@ def _cell(results: Results, cell: Cell, figure: Figure) -> str:
     return "" if figures is None else figure(figures)
 
 
-def _ratio(
+def ratio(
     results: Results, over: tuple[str, str, int], under: tuple[str, str, int], what: str = "rate"
 ) -> float | None:
     one, other = results.get(*over), results.get(*under)
@@ -100,7 +102,7 @@ def _aims(results: Results) -> str:
         pairs = [(OURS_W1, TUTORIAL), (OURS, TUTORIAL_MAJORITY), (OURS, TUTORIAL)]
         if kind.startswith("all"):  # it writes nothing
             pairs = [(OURS, TUTORIAL)]
-        found = [_ratio(results, (a, kind, connections), (b, kind, connections), of) for a, b in pairs]
+        found = [ratio(results, (a, kind, connections), (b, kind, connections), of) for a, b in pairs]
         row(what, aim, good, *(found if len(found) > 1 else found * 3))
 
     for kind, connections, least in (("add", 32, 6), ("add", 128, 6), ("update", 32, 6), ("all10", 32, 4)):
@@ -111,13 +113,13 @@ def _aims(results: Results) -> str:
         against_tutorial(what, "<= 0.067", lambda found: found <= 1 / 15, kind, 128, "p99")
     for kind in CALLS[:4]:
         against_tutorial(f"{TITLES[kind]} x 1, calls/s", ">= 1.0", lambda found: found >= 1.0, kind, 1, "rate")
-    ceiling = [_ratio(results, (key, "add", 128), (OURS, CEILING, 128)) for key in (OURS_W1, OURS, OURS)]
+    ceiling = [ratio(results, (key, "add", 128), (OURS, CEILING, 128)) for key in (OURS_W1, OURS, OURS)]
     row("`add` x 128 to our own ceiling", ">= 0.6", lambda found: found >= 0.6, *ceiling)
-    on_disk = [_ratio(results, (OURS_SQLITE, "add", 32), (key, "add", 32)) for key in (OURS_W1, OURS, OURS)]
+    on_disk = [ratio(results, (OURS_SQLITE, "add", 32), (key, "add", 32)) for key in (OURS_W1, OURS, OURS)]
     row("`add` x 32, SQLite to MongoDB", ">= 1.0", lambda found: found >= 1.0, *on_disk)
     head = ["ours to the tutorial's server", "aim", "both w: 1", "both w: majority", "each by default"]
     why = "Where an aim is missed, [performance](../docs/performance.md) says where the time goes and what was tried."
-    return f"## Ratios\n\n{_table(head, rows)}\n\n{why}"
+    return f"## Ratios\n\n{table(head, rows)}\n\n{why}"
 
 
 def _summary(results: Results) -> str:
@@ -129,12 +131,12 @@ def _summary(results: Results) -> str:
         ]
         for server in results.plan.servers
     ]
-    return "## Calls/s\n\n![calls/s and p99 by connections](results.png)\n\n" + _table(
+    return "## Calls/s\n\n![calls/s and p99 by connections](results.png)\n\n" + table(
         ["", *(f"{kind} x {count}" for kind, count in kinds)], rows
     )
 
 
-def _call(results: Results, kind: str) -> str:
+def tables_of_call(results: Results, kind: str) -> str:
     counts = results.connections(kind)
     keys = [server.key for server in results.plan.servers if any(results.get(server.key, kind, n) for n in counts)]
     parts = [f"## {TITLES[kind]}"]
@@ -144,7 +146,7 @@ def _call(results: Results, kind: str) -> str:
         ("CPU time, us a call: server + MongoDB", _cpu),
     ):
         rows = [[key, *(_cell(results, Cell(key, kind, count), figure) for count in counts)] for key in keys]
-        parts.append(f"{title}, by connections:\n\n" + _table(["", *map(str, counts)], rows))
+        parts.append(f"{title}, by connections:\n\n" + table(["", *map(str, counts)], rows))
     return "\n\n".join(parts)
 
 
@@ -158,7 +160,7 @@ def _pages(results: Results) -> str:
         cells = [_cell(results, Cell(key, kind, 1), figure) for key in (OURS, OURS_SQLITE)]
         rows.append([f"{int(count):,}, {place} page", *cells])
     title = "## `page` of ten tasks, by how many its user has\n\nOne connection: p50, and CPU time of server + MongoDB."
-    return title + "\n\n" + _table(["tasks of the user", OURS, OURS_SQLITE], rows)
+    return title + "\n\n" + table(["tasks of the user", OURS, OURS_SQLITE], rows)
 
 
 def _memory(results: Results) -> str:
@@ -184,7 +186,7 @@ def _memory(results: Results) -> str:
     )
     return (
         "## Memory of the server\n\nThe most, in MiB, by connections:\n\n"
-        + _table(["", *map(str, counts)], rows)
+        + table(["", *map(str, counts)], rows)
         + "\n\n"
         + idle
     )

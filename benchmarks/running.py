@@ -16,8 +16,8 @@ from typing import Any
 
 from benchmarks import data
 from benchmarks.processes import forget_peak, memory
-from tests.daemon import Daemon
-from tests.mongod import Mongod, free_port, running
+from tests.support.daemon import Daemon
+from tests.support.mongod import Mongod, free_port, running
 
 ROOT = Path(__file__).parent.parent
 
@@ -28,7 +28,7 @@ class Server:
 
     @ivar key: what it is called in the results.
     @ivar what: what it is, for the results.
-    @ivar module: of the rival, or None for our daemon.
+    @ivar command: that starts a rival; the port, the MongoDB's URI and the database follow. None for our daemon.
     @ivar options: of our daemon; `{uri}` is the MongoDB's.
     @ivar uri_options: what the rival's URI ends in.
     @ivar kinds: the only calls it is measured with; None is all.
@@ -36,10 +36,14 @@ class Server:
 
     key: str
     what: str
-    module: str | None = None
+    command: tuple[str, ...] | None = None
     options: tuple[str, ...] = ()
     uri_options: str = ""
     kinds: tuple[str, ...] | None = None
+
+
+def _python(module: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", f"benchmarks.servers.{module}")
 
 
 OURS, OURS_W1, OURS_SQLITE = "ours", "ours, w: 1", "ours, SQLite"
@@ -63,22 +67,22 @@ SERVERS = (
     Server(
         TUTORIAL,
         "thriftpy2's `make_server`, a thread for each connection, and pymongo",
-        module="tutorial",
+        command=_python("tutorial"),
     ),
     Server(
         TUTORIAL_MAJORITY,
         "the same with `?w=majority` in pymongo's URI",
-        module="tutorial",
+        command=_python("tutorial"),
         uri_options="?w=majority",
         kinds=_WRITES,
     ),
-    Server("TThreadPoolServer", "Apache Thrift's, with 512 threads, and pymongo", module="thread_pool"),
-    Server("TNonblockingServer", "Apache Thrift's, with its ten threads, and pymongo", module="nonblocking"),
-    Server("TTwisted", "Apache Thrift's, and txmongo's collections", module="plain_twisted"),
+    Server("TThreadPoolServer", "Apache Thrift's, with 512 threads, and pymongo", command=_python("thread_pool")),
+    Server("TNonblockingServer", "Apache Thrift's, with its ten threads, and pymongo", command=_python("nonblocking")),
+    Server("TTwisted", "Apache Thrift's, and txmongo's collections", command=_python("plain_twisted")),
     Server(
         "asyncio",
         "thriftpy2's asyncio server and pymongo's asynchronous client",
-        module="asynchronous",
+        command=_python("asynchronous"),
     ),
 )
 
@@ -173,8 +177,8 @@ def started(servers: Sequence[Server], folder: Path) -> Iterator[Bench]:
 
 @contextmanager
 def _serving(server: Server, mongod: Mongod, folder: Path) -> Iterator[Running]:
-    if server.module is None:
-        own = folder / re.sub(r"\W+", "-", server.key)
+    if server.command is None:
+        own = folder / _file_name(server)
         own.mkdir()
         if "--mongo-uri" not in server.options:
             data.fill_sqlite(own / "tasks.sqlite3")
@@ -189,26 +193,23 @@ def _serving(server: Server, mongod: Mongod, folder: Path) -> Iterator[Running]:
         rival.stop()
 
 
+def _file_name(server: Server) -> str:
+    return re.sub(r"\W+", "-", server.key)
+
+
 class Rival:
     """The process of a server that is not ours. It may be started again."""
 
     def __init__(self, server: Server, mongod: Mongod, folder: Path) -> None:
         self._server = server
         self._uri = mongod.uri + server.uri_options
-        self._log = folder / f"{server.module}.log"
+        self._log = folder / f"{_file_name(server)}.log"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Running:
         """Start it, and return when it listens."""
         port = free_port()
-        command = [
-            sys.executable,
-            "-m",
-            f"benchmarks.servers.{self._server.module}",
-            str(port),
-            self._uri,
-            data.DATABASE,
-        ]
+        command = [*(self._server.command or ()), str(port), self._uri, data.DATABASE]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
         _wait_for(port, self._process)
