@@ -1,6 +1,7 @@
 /**
  * The order people make by hand. A rank is a text; ranks are compared by code unit. What has a rank stands in its order,
- * what has none stands above it, newest first.
+ * what has none stands above it, newest first. The server dates a new task when it gets it, later than this browser did:
+ * what it has not answered yet is newer than all that it has.
  *
  * A new rank between two others is a random one of those that are as short as possible: two people who move tasks to the
  * same place at the same time get different ranks, nearly always; and when they do not, the order is still one (by id),
@@ -25,8 +26,14 @@ export function byRank(a: Item, b: Item): number {
     if (rankB === null) return 1;
     return rankA < rankB ? -1 : 1;
   }
+  if (isMade(a) !== isMade(b)) return isMade(a) ? 1 : -1;
   if (a.task.createdOn !== b.task.createdOn) return a.task.createdOn > b.task.createdOn ? -1 : 1;
   return a.task.id > b.task.id ? -1 : a.task.id < b.task.id ? 1 : 0;
+}
+
+/** Whether the server has made the task; until then it has no version. */
+function isMade({ task }: Item): boolean {
+  return task.version > 0;
 }
 
 /**

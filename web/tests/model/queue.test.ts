@@ -255,3 +255,20 @@ test("what two people set to the same needs no request", async () => {
   expect(server.tasks.get(id)?.version).toBe(version);
   expect(browser.data.operations.size).toBe(0);
 });
+
+test("new tasks stay newest first while one after the other is answered, whatever the server's clock says", async () => {
+  for (const clock of [Date.now() - 86_400_000, Date.now(), Date.now() + 86_400_000]) {
+    const browser = new Browser(new Server(clock));
+    const first = ["wash up", "drink tea", "buy tea"].map((name) => browser.intents.add(name)).reverse();
+    expect(browser.keys).toEqual(first);
+    for (let answered = 1; answered <= 2; answered += 1) {
+      await browser.send(["arrives", "request lost"]);
+      expect(browser.keys, `${answered} answered`).toEqual(first);
+    }
+    const last = browser.intents.add("sleep");
+    expect(browser.keys).toEqual([last, ...first]);
+    await browser.send([]);
+    expect(browser.keys).toEqual([last, ...first]);
+    expect(browser.data.operations.size).toBe(0);
+  }
+});

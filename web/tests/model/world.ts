@@ -27,9 +27,12 @@ export class Server {
   private readonly log: string[] = [];
   private count = 0;
 
+  /** @param clock what its clock said when it was started, in ms since 1970. */
+  constructor(private readonly clock = Date.UTC(2026, 0, 1)) {}
+
   create(fields: Fields): Task {
     this.count += 1;
-    const createdOn = new Date(Date.UTC(2026, 0, 1) + this.count).toISOString();
+    const createdOn = new Date(this.clock + this.count).toISOString();
     const empty = { name: "", done: false, notes: null, due: null, rank: null };
     const id = this.count.toString(16).padStart(24, "0");
     return this.keep({ id, createdOn, updatedOn: createdOn, version: 1000, ...empty, ...fields });
