@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.support.app import App
-from tests.support.browser import PASSWORD, Crowd, Person, add, box, crowd, go, items, menu, names, new_task, sent
+from tests.support.browser import PASSWORD, Crowd, Person, add, box, crowd, go, items, menu, new_task, sent, shows
 from tests.support.command import run
 
 
@@ -285,12 +285,12 @@ def test_download_and_upload(people: Crowd, tmp_path: Path, format: str) -> None
     other.get_by_label("Upload a file").set_input_files(file)
     expect(other.get_by_text("4 tasks added.")).to_be_visible()
     go(other, "Back to the tasks")
-    assert names(other) == tricky[::-1]
+    shows(other, tricky[::-1])
     expect(box(other, "buy tea")).to_be_checked()
     sent(other)
     other.reload()
     expect(items(other)).to_have_count(4)
-    assert names(other) == tricky[::-1]
+    shows(other, tricky[::-1])
 
 
 def test_a_file_with_a_bad_line(person: Person, tmp_path: Path) -> None:

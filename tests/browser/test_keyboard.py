@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.browser import Person, add, box, edit, go, items, names, new_task
+from tests.support.browser import Person, add, box, edit, go, items, new_task, shows
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_delete_and_ctrl_z(three: Page) -> None:
     three.keyboard.press("j")
     three.keyboard.press("Delete")
     expect(box(three, "drink tea")).to_be_focused()
-    assert names(three) == ["drink tea", "wash up"]
+    shows(three, ["drink tea", "wash up"])
     three.keyboard.press("Control+z")
     expect(items(three)).to_have_count(3)
     three.keyboard.press("x")
@@ -85,14 +85,14 @@ def test_alt_arrows_order(three: Page) -> None:
     three.keyboard.press("j")
     three.keyboard.press("Alt+ArrowDown")
     expect(box(three, "buy tea")).to_be_focused()
-    assert names(three) == ["drink tea", "buy tea", "wash up"]
+    shows(three, ["drink tea", "buy tea", "wash up"])
     three.keyboard.press("Alt+ArrowDown")
-    assert names(three) == ["drink tea", "wash up", "buy tea"]
+    shows(three, ["drink tea", "wash up", "buy tea"])
     three.keyboard.press("Alt+ArrowUp")
-    assert names(three) == ["drink tea", "buy tea", "wash up"]
+    shows(three, ["drink tea", "buy tea", "wash up"])
     three.reload()
     expect(items(three)).to_have_count(3)
-    assert names(three) == ["drink tea", "buy tea", "wash up"]
+    shows(three, ["drink tea", "buy tea", "wash up"])
 
 
 def test_question_mark_shows_the_keys(three: Page) -> None:
@@ -205,7 +205,7 @@ def test_search_by_words(three: Page) -> None:
     search = three.get_by_role("searchbox", name="Search")
     search.fill("TEA buy")
     expect(items(three)).to_have_count(1)
-    assert names(three) == ["buy tea"]
+    shows(three, ["buy tea"])
     search.fill("coffee")
     expect(three.get_by_text("No task has “coffee” in it.")).to_be_visible()
     search.press("Escape")

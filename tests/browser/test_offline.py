@@ -16,10 +16,10 @@ from tests.support.browser import (
     edit,
     items,
     menu,
-    names,
     new_task,
     restart,
     sent,
+    shows,
 )
 
 
@@ -45,7 +45,7 @@ def test_offline_add_edit_remove_reload_online(person: Person) -> None:
     page.reload()
     expected = ["made offline", "wash up", "buy green tea"]
     expect(items(page)).to_have_count(3)
-    assert names(page) == expected
+    shows(page, expected)
     person.offline(False)
     expect(page.get_by_text("Offline.")).to_have_count(0)
     sent(page)
@@ -162,7 +162,7 @@ def test_a_session_that_ended_while_the_page_was_closed(person: Person) -> None:
     page.reload()
     dialog = page.get_by_role("dialog", name="Please log in again")
     expect(dialog).to_be_visible()
-    assert names(page) == ["buy tea"]
+    shows(page, ["buy tea"])
     dialog.get_by_label("Password").fill(PASSWORD)
     dialog.get_by_role("button", name="Log in").click()
     expect(dialog).to_have_count(0)
@@ -210,7 +210,7 @@ def test_an_answer_that_is_lost(person: Person, lost: int) -> None:
     assert left == [0]
     _, answer = person.ask("GET", "/tasks")
     assert [(task["name"], task["done"]) for task in answer["tasks"]] == [("buy tea", True)]
-    assert names(page) == ["buy tea"]
+    shows(page, ["buy tea"])
 
 
 def test_what_the_server_refuses(person: Person) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from tests.support.browser import Crowd, Person, add, box, edit, item, items, names, new_task, sent
+from tests.support.browser import Crowd, Person, add, box, edit, item, items, names, new_task, sent, shows
 
 
 def test_notes(page: Page) -> None:
@@ -74,12 +74,12 @@ def test_order_with_the_mouse(page: Page) -> None:
     page.mouse.move(end["x"] + 20, end["y"] + 10, steps=5)
     page.mouse.move(end["x"] + 20, end["y"] + end["height"] - 5, steps=2)
     page.mouse.up()
-    assert names(page) == ["two", "three", "one"]
+    shows(page, ["two", "three", "one"])
     add(page, "new")
     sent(page)
     page.reload()
     expect(items(page)).to_have_count(4)
-    assert names(page) == ["new", "two", "three", "one"]
+    shows(page, ["new", "two", "three", "one"])
 
 
 def test_order_with_buttons(page: Page) -> None:
@@ -87,7 +87,7 @@ def test_order_with_buttons(page: Page) -> None:
     add(page, "two", "one")
     edit(page, "one")
     page.get_by_role("button", name="Move down").click()
-    assert names(page) == ["two", "one"]
+    shows(page, ["two", "one"])
     expect(page.get_by_role("textbox", name="Name", exact=True)).to_be_visible()
 
 
@@ -110,7 +110,7 @@ def test_order_in_two_browsers(people: Crowd) -> None:
     second.reload()
     for page in (first, second):
         expect(items(page)).to_have_count(4)
-    assert names(first) == names(second)
+    shows(first, names(second))
 
 
 def many(person: Person, count: int) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.browser import add, box, delete, edit, go, item, items, names, new_task, sent
+from tests.support.browser import add, box, delete, edit, go, item, items, new_task, sent, shows
 
 
 def test_add_tasks(page: Page) -> None:
     """Enter adds what was typed, on top of the list, and empties the field, which keeps the focus."""
     add(page, "buy tea", "drink tea")
-    assert names(page) == ["drink tea", "buy tea"]
+    shows(page, ["drink tea", "buy tea"])
     expect(new_task(page)).to_have_value("")
     expect(new_task(page)).to_be_focused()
     expect(page.get_by_role("status")).to_have_text("2 left")
@@ -20,7 +20,7 @@ def test_add_tasks(page: Page) -> None:
 def test_add_trims_blanks(page: Page) -> None:
     """Blanks around a name are no part of it."""
     add(page, "  buy tea \t ")
-    assert names(page) == ["buy tea"]
+    shows(page, ["buy tea"])
 
 
 @pytest.mark.parametrize("typed", ["", "   "])
@@ -28,7 +28,7 @@ def test_empty_names_add_nothing(page: Page, typed: str) -> None:
     """What is no name adds no task."""
     add(page, typed)
     add(page, "buy tea")
-    assert names(page) == ["buy tea"]
+    shows(page, ["buy tea"])
 
 
 def test_toggle_one(page: Page) -> None:
@@ -63,7 +63,7 @@ def test_edit_with_enter(page: Page) -> None:
     expect(field).to_be_focused()
     field.fill("  buy green tea ")
     field.press("Enter")
-    assert names(page) == ["buy green tea"]
+    shows(page, ["buy green tea"])
     expect(box(page, "buy green tea")).to_be_focused()
 
 
@@ -74,7 +74,7 @@ def test_edit_with_escape(page: Page) -> None:
     field.fill("buy coffee")
     field.press("Escape")
     expect(field).to_have_count(0)
-    assert names(page) == ["buy tea"]
+    shows(page, ["buy tea"])
 
 
 @pytest.mark.parametrize("way", ["blur", "click", "tab"])
@@ -91,7 +91,7 @@ def test_leaving_the_editor_saves(page: Page, way: str) -> None:
         page.get_by_role("button", name="Move down").focus()
         page.keyboard.press("Tab")
     expect(field).to_have_count(0)
-    assert names(page) == ["buy green tea"]
+    shows(page, ["buy green tea"])
 
 
 def test_an_emptied_name_removes_the_task(page: Page) -> None:
@@ -100,7 +100,7 @@ def test_an_emptied_name_removes_the_task(page: Page) -> None:
     field = edit(page, "buy tea")
     field.fill("  ")
     field.press("Enter")
-    assert names(page) == ["drink tea"]
+    shows(page, ["drink tea"])
     page.get_by_role("button", name="Undo").click()
     expect(items(page)).to_have_count(2)
 
@@ -110,11 +110,11 @@ def test_delete_and_undo(page: Page) -> None:
     add(page, "buy tea", "drink tea", "wash up")
     box(page, "drink tea").check()
     delete(page, "drink tea")
-    assert names(page) == ["wash up", "buy tea"]
+    shows(page, ["wash up", "buy tea"])
     sent(page)
     page.get_by_role("button", name="Undo").click()
     expect(box(page, "drink tea")).to_be_checked()
-    assert names(page) == ["wash up", "drink tea", "buy tea"]
+    shows(page, ["wash up", "drink tea", "buy tea"])
     sent(page)
     page.reload()
     expect(box(page, "drink tea")).to_be_checked()
@@ -128,7 +128,7 @@ def test_clear_done(page: Page) -> None:
     box(page, "buy tea").check()
     box(page, "wash up").check()
     clear.click()
-    assert names(page) == ["drink tea"]
+    shows(page, ["drink tea"])
     expect(clear).to_have_count(0)
     page.get_by_role("button", name="Undo").click()
     expect(items(page)).to_have_count(3)
@@ -139,9 +139,9 @@ def test_filters_with_counts(page: Page) -> None:
     add(page, "buy tea", "drink tea", "wash up")
     box(page, "buy tea").check()
     go(page, "To do")
-    assert names(page) == ["wash up", "drink tea"]
+    shows(page, ["wash up", "drink tea"])
     go(page, "Done")
-    assert names(page) == ["buy tea"]
+    shows(page, ["buy tea"])
     expect(page.get_by_role("navigation", name="Filters")).to_have_text("All3To do2Done1")
     expect(page.get_by_role("link", name="Done", exact=True)).to_have_attribute("aria-current", "page")
     go(page, "All")
@@ -155,7 +155,7 @@ def test_filters_respect_back(page: Page) -> None:
     go(page, "To do")
     go(page, "Done")
     page.go_back()
-    assert names(page) == ["drink tea"]
+    shows(page, ["drink tea"])
     page.reload()
     expect(items(page)).to_have_count(1)
     page.go_back()
@@ -169,7 +169,7 @@ def test_tasks_are_kept(page: Page) -> None:
     sent(page)
     page.reload()
     expect(box(page, "buy tea")).to_be_checked()
-    assert names(page) == ["drink tea", "buy tea"]
+    shows(page, ["drink tea", "buy tea"])
 
 
 def test_a_marked_task_leaves_a_filter(page: Page) -> None:
@@ -177,7 +177,7 @@ def test_a_marked_task_leaves_a_filter(page: Page) -> None:
     add(page, "buy tea", "drink tea")
     go(page, "To do")
     box(page, "drink tea").click()
-    assert names(page) == ["buy tea"]
+    shows(page, ["buy tea"])
     expect(box(page, "buy tea")).to_be_focused()
 
 

@@ -217,9 +217,19 @@ def box(page: Page, name: str) -> Locator:
 
 
 def names(page: Page) -> list[str]:
-    """The names in the list, as they stand there."""
+    """The names in the list, as they stand there at this moment."""
     boxes = page.get_by_role("list", name="Tasks").get_by_role("checkbox")
-    return [one.get_attribute("aria-label") or "" for one in boxes.all()]
+    found: list[str] = boxes.evaluate_all("all => all.map(one => one.getAttribute('aria-label'))")
+    return found
+
+
+def shows(page: Page, expected: list[str]) -> None:
+    """Wait until the list has these names, in this order."""
+    for _ in range(300):
+        if names(page) == expected:
+            return
+        page.wait_for_timeout(100)
+    assert names(page) == expected
 
 
 def edit(page: Page, name: str) -> Locator:
