@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.browser import Person, add, box, edit, go, items, new_task, shows
+from tests.support.browser import Person, add, box, edit, go, items, new_task, sent, shows
 
 
 @pytest.fixture
@@ -227,3 +227,21 @@ def test_what_follows_a_key_belongs_to_it(three: Page) -> None:
     three.keyboard.press("j")
     expect(box(three, "buy tea")).to_be_focused()
     assert three.evaluate(press, "e") == "text"
+
+
+def test_a_reload_at_once(three: Page) -> None:
+    """What was done in the moment before a reload, before the browser's database had it, is still there after it."""
+    three.keyboard.press("j")
+    expect(box(three, "buy tea")).to_be_focused()
+    with three.expect_navigation():
+        three.evaluate("""() => {
+            IDBObjectStore.prototype.get = () => new Promise(() => {});  // and so the change is never written
+            document.dispatchEvent(new KeyboardEvent("keydown", {key: "x", bubbles: true, cancelable: true}));
+            location.reload();
+        }""")
+    expect(items(three)).to_have_count(3)
+    expect(box(three, "buy tea")).to_be_checked()
+    sent(three)
+    assert three.evaluate("sessionStorage.getItem('tasks.journal')") is None
+    three.reload()
+    expect(box(three, "buy tea")).to_be_checked()

@@ -7,6 +7,7 @@ import { type Change, fresh } from "../model/data.ts";
 import type { Account } from "../net/accounts.ts";
 import { forgive, owe, pay } from "../net/owed-logout.ts";
 import { AccountGone, Database } from "./database.ts";
+import { journal } from "./journal.ts";
 import { type Action, reduce, START, type State } from "./state.ts";
 import { Store } from "./store.ts";
 import { type Message, Tabs } from "./tabs.ts";
@@ -37,6 +38,7 @@ export class Engine {
     const { account, data } = await this.database.load();
     this.show({ keeps: this.database.keeps });
     this.store.dispatch({ type: "account", account, data });
+    if (account) for (const change of journal.take(account.id)) this.apply(change).catch((error) => this.fail(error));
     const heard = this.waiting ?? [];
     this.waiting = null;
     for (const message of heard) this.hear(message);
@@ -100,8 +102,9 @@ export class Engine {
     const { account, data } = this.store.state;
     if (account === null) return;
     const kept = fresh(data, change);
+    const isKept = kept.put ? journal.note(account.id, kept) : () => undefined;
     this.store.dispatch({ type: "change", change: kept });
-    await this.keep(account, kept);
+    await this.keep(account, kept).finally(isKept);
     this.tabs.tell({ type: "change", account: account.id, change: kept });
     if (kept.put) this.work.poke();
   }
