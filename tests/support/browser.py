@@ -116,6 +116,8 @@ class Person:
         """Cut this browser off from the network, or connect it again."""
         self.allowed = (*self.allowed, "Failed to load resource")
         self.context.set_offline(is_so)
+        for page in self.context.pages:
+            page.wait_for_function("isCut => navigator.onLine !== isCut", arg=is_so)
 
     def close(self) -> None:
         """Close it all. Raises AssertionError with what the pages did wrong."""
