@@ -63,11 +63,16 @@ export function itemOf(key: string, entry: Entry | undefined, operations: readon
   let task = entry?.task ?? null;
   for (const operation of operations) task = apply(task, operation);
   const stopped = operations.find((operation) => operation.trouble !== null);
-  // A change that found its task removed shows the task, so that the person can decide.
-  if (task === null && stopped?.trouble?.kind === "removed" && stopped.task) task = apply(stopped.task, stopped);
+  // What waits for the person is shown, also where the task is removed: nobody decides what they do not see.
+  if (task === null && stopped) task = shownWith(stopped, entry);
   if (task === null) return null;
   const trouble = stopped?.trouble ? { operation: stopped.key, what: stopped.trouble } : null;
   return { key, task, pending: operations.length > 0, trouble };
+}
+
+function shownWith(stopped: Operation, entry: Entry | undefined): Task | null {
+  const task = stopped.task ?? entry?.task ?? null;
+  return stopped.kind === "remove" ? task : apply(task, stopped);
 }
 
 function apply(task: Task | null, operation: Operation): Task | null {

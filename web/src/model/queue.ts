@@ -15,6 +15,8 @@ export type Step =
   | { readonly do: "send"; readonly version: number | null; readonly again: boolean }
   /** A person has to decide first. */
   | { readonly do: "ask"; readonly trouble: Trouble }
+  /** Nothing is left of the task: a create takes the place of the operation. */
+  | { readonly do: "make anew"; readonly create: Operation }
   /** The server is as the operation wants it already. */
   | { readonly do: "drop" };
 
@@ -34,13 +36,25 @@ export interface Outcome {
 }
 
 /** Returns the first operation of each task that can go out now, in the order they were made. */
-export function heads(operations: Iterable<Operation>): Operation[] {
+export function heads(operations: Iterable<Operation>, entries: ReadonlyMap<string, Entry>): Operation[] {
   const first = new Map<string, Operation>();
   for (const operation of operations) {
     const other = first.get(operation.entry);
     if (other === undefined || byOrder(operation, other) < 0) first.set(operation.entry, operation);
   }
-  return [...first.values()].filter((operation) => operation.trouble === null).sort(byOrder);
+  return [...first.values()]
+    .map((operation) =>
+      isOvertaken(operation, entries.get(operation.entry)) ? { ...operation, trouble: null } : operation,
+    )
+    .filter((operation) => operation.trouble === null)
+    .sort(byOrder);
+}
+
+/** Whether the question that an operation waits for is another one by now: the task was removed, or is there again. */
+function isOvertaken({ kind, trouble }: Operation, entry: Entry | undefined): boolean {
+  if (trouble === null || (kind !== "update" && kind !== "remove")) return false;
+  const isRemoved = (entry?.task ?? null) === null;
+  return isRemoved !== (trouble.kind === "removed");
 }
 
 /** Returns what to do with an operation, given its task as the server last told it. */
@@ -50,7 +64,7 @@ export function step(operation: Operation, entry: Entry | undefined): Step {
   const send: Step = { do: "send", version, again };
   if (again || operation.kind === "create") return send;
   const theirs = entry?.task ?? null;
-  if (operation.kind === "restore") return theirs ? { do: "drop" } : send;
+  if (operation.kind === "restore") return theirs ? { do: "drop" } : restoration(operation, entry, send);
   if (operation.kind === "remove") return theirs ? send : { do: "drop" };
   if (theirs === null) {
     return isWritten(operation.fields) ? { do: "ask", trouble: { kind: "removed" } } : { do: "drop" };
@@ -58,6 +72,13 @@ export function step(operation: Operation, entry: Entry | undefined): Step {
   const fields = collisions(operation.fields, operation.before, theirs);
   if (fields.length > 0) return { do: "ask", trouble: { kind: "collision", fields, theirs } };
   return Object.keys(differing(theirs, operation.fields)).length > 0 ? send : { do: "drop" };
+}
+
+/** Returns how to restore: a task whose creation was answered with 410 has no id here by which the server could. */
+function restoration(operation: Operation, entry: Entry | undefined, send: Step): Step {
+  if (entry && entry.id !== null) return send;
+  const create = anew(operation);
+  return create ? { do: "make anew", create } : { do: "drop" };
 }
 
 /** Returns what the answer to an operation changes. `sent` is what `step` said when it went out. */
@@ -95,11 +116,17 @@ export function newer(entry: Entry, task: Task): Entry {
     : { ...entry, id: task.id };
 }
 
-/** What cannot be restored any more is made anew from what was shown. */
 function makeAnew(operation: Operation, entry: Entry): Outcome {
-  if (operation.task === null) return { entry, operation: null };
+  const create = anew(operation);
+  return create
+    ? { entry: { ...entry, id: null, version: 0, task: null }, operation: create }
+    : { entry, operation: null };
+}
+
+/** Returns what makes anew, from what was shown, what cannot be restored; null when nothing was shown. */
+function anew(operation: Operation): Operation | null {
+  if (operation.task === null) return null;
   const { name, done, notes, due, rank } = operation.task;
   const fields = { name, done, notes, due, rank };
-  const create: Operation = { ...operation, key: `${operation.key}-anew`, kind: "create", fields, sentVersion: null };
-  return { entry: { ...entry, id: null, version: 0, task: null }, operation: create };
+  return { ...operation, key: `${operation.key}-anew`, kind: "create", fields, sentVersion: null };
 }

@@ -70,10 +70,11 @@ export class Leader {
   /** Sends and asks once. Returns how long there is to wait, in ms. */
   private async turn(signal: AbortSignal): Promise<number> {
     try {
-      await drain(this.around.data, this.around.apply, { sendOne, sendBatch });
+      await this.send();
       if (this.hasNews && !signal.aborted) {
         this.hasNews = false;
         this.hasNews = (await this.follower.next()) || this.hasNews;
+        await this.send(); // what somebody else did may have answered a question, or raised another
       }
       this.failures = 0;
       if (signal.aborted) return 0;
@@ -93,6 +94,10 @@ export class Leader {
       this.around.onConnection(error.status === null ? "offline" : "busy");
       return error.retryAfter ?? Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.failures++) * (0.75 + Math.random() / 2);
     }
+  }
+
+  private send(): Promise<void> {
+    return drain(this.around.data, this.around.apply, { sendOne, sendBatch });
   }
 
   private listen(signal: AbortSignal): void {

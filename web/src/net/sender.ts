@@ -27,13 +27,17 @@ export async function drain(data: () => Data, apply: (change: Change) => Promise
     const due: Due[] = [];
     const put: Operation[] = [];
     const drop: string[] = [];
-    for (const operation of heads(data().operations.values())) {
-      const entry = data().entries.get(operation.entry);
+    const { entries, operations } = data();
+    for (const operation of heads(operations.values(), entries)) {
+      const entry = entries.get(operation.entry);
       const next = step(operation, entry);
       if (next.do === "drop") drop.push(operation.key);
       else if (next.do === "ask")
         put.push({ ...operation, trouble: next.trouble, task: entry?.task ?? operation.task });
-      else due.push({ operation, id: entry?.id ?? null, version: next.version, send: next });
+      else if (next.do === "make anew") {
+        put.push(next.create);
+        drop.push(operation.key);
+      } else due.push({ operation, id: entry?.id ?? null, version: next.version, send: next });
     }
     if (due.length + put.length + drop.length === 0) return;
     const dated = due.filter(isDated);

@@ -97,7 +97,7 @@ export class Intents {
       this.update(changes, false);
     } else if (last?.kind === "remove") {
       const gone = last.items.filter((item) => !this.item(item.key));
-      this.put(gone.map(({ key, task }) => this.operation({ entry: key, kind: "restore", fields: {}, task })));
+      this.put(gone.flatMap((item) => this.restoration(item, last.stopped)));
     }
   }
 
@@ -150,9 +150,26 @@ export class Intents {
 
   private removeAll(items: readonly Item[]): void {
     if (items.length === 0) return;
-    this.put(items.map((item) => this.operation({ entry: item.key, kind: "remove", fields: {}, task: item.task })));
-    this.remember({ kind: "remove", items });
+    const keys = new Set(items.map((item) => item.key));
+    const { operations } = this.engine.store.state.data;
+    const stopped = [...operations.values()].filter((one) => one.trouble !== null && keys.has(one.entry));
+    this.change({
+      put: items.map((item) => this.operation({ entry: item.key, kind: "remove", fields: {}, task: item.task })),
+      drop: stopped.map((one) => one.key), // a question about what is removed is none
+    });
+    this.remember({ kind: "remove", items, stopped });
     this.engine.show({ toast: { kind: "removed", count: items.length, name: items[0]?.task.name ?? "" } });
+  }
+
+  /** Returns what brings back a task, and what waited for the person when it was removed. */
+  private restoration({ key, task }: Item, stopped: readonly Operation[]): Operation[] {
+    const again = (one: Operation) =>
+      this.operation({ ...one, key: crypto.randomUUID(), trouble: null, sentVersion: null });
+    const held = stopped.filter((one) => one.entry === key);
+    const create = held.find((one) => one.kind === "create");
+    if (create) return [again(create)];
+    const restore = this.operation({ entry: key, kind: "restore", fields: {}, task });
+    return [restore, ...held.filter((one) => one.kind === "update").map(again)];
   }
 
   private operation(made: Made, order: number = this.next()): Operation {

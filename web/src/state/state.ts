@@ -2,7 +2,7 @@
 
 import { type Change, changed, type Data, EMPTY } from "../model/data.ts";
 import { type Filter, ordered } from "../model/list.ts";
-import type { Item } from "../model/operation.ts";
+import type { Item, Operation } from "../model/operation.ts";
 import type { Fields, Task } from "../model/task.ts";
 import type { Account } from "../net/accounts.ts";
 
@@ -25,10 +25,13 @@ export interface Draft {
   readonly time: string;
 }
 
-/** What one intent did, so that it can be undone: the fields each task had, or the tasks that were removed. */
+/**
+ * What one intent did, so that it can be undone: the fields each task had; or the tasks that were removed, and what of
+ * them waited for the person.
+ */
 export type Undo =
   | { readonly kind: "update"; readonly before: readonly { readonly key: string; readonly fields: Fields }[] }
-  | { readonly kind: "remove"; readonly items: readonly Item[] };
+  | { readonly kind: "remove"; readonly items: readonly Item[]; readonly stopped: readonly Operation[] };
 
 export type Toast =
   /** With a button that undoes. */

@@ -94,6 +94,8 @@ async function settle(browser: Browser): Promise<void> {
   do {
     await browser.send([]);
     while (await browser.ask());
+    await browser.send([]);
+    expect(browser.unseen).toEqual([]);
     rounds += 1;
     expect(rounds).toBeLessThan(50);
   } while (browser.decide("mine") || browser.data.operations.size > 0);
@@ -233,6 +235,75 @@ test("what was written on a task that somebody removed is asked about; a mark al
   server.remove(id);
   await browser.send([]);
   expect(browser.data.items.has(id)).toBe(false);
+});
+
+test("a task whose creation was not answered, and that somebody removed, is asked about when more was written", async () => {
+  for (const choice of ["mine", "theirs"] as const) {
+    const server = new Server();
+    const browser = new Browser(server);
+    const key = browser.intents.add("tea") ?? "";
+    await browser.send(["answer lost"]);
+    edit(browser, key, { notes: "two bags" });
+    for (const id of [...server.tasks.keys()]) server.remove(id);
+    await browser.send([]);
+    const asked = { task: { name: "tea", notes: "two bags" }, trouble: { what: { kind: "removed" } } };
+    expect(browser.data.items.get(key)).toMatchObject(asked);
+    browser.decide(choice);
+    await browser.send([]);
+    const left = choice === "mine" ? [{ name: "tea", notes: "two bags" }] : [];
+    expect([...server.tasks.values()].map(({ name, notes }) => ({ name, notes }))).toEqual(left);
+    expect(browser.data.operations.size).toBe(0);
+  }
+});
+
+test("a removal that is taken back, of a task that somebody removed before we knew its id, makes it anew", async () => {
+  const server = new Server();
+  const browser = new Browser(server);
+  const key = browser.intents.add("tea") ?? "";
+  await browser.send(["answer lost"]);
+  browser.intents.remove(key);
+  browser.intents.undo();
+  for (const id of [...server.tasks.keys()]) server.remove(id);
+  await browser.send([]);
+  expect([...server.tasks.values()].map((task) => task.name)).toEqual(["tea"]);
+  expect(browser.keys).toEqual([key]);
+});
+
+test("what is asked about two names is asked about the removal, when the task was removed meanwhile", async () => {
+  const { server, browser, id } = await two();
+  edit(browser, id, { name: "green tea" });
+  server.change(id, { name: "black tea" });
+  await browser.send([]);
+  expect(browser.data.items.get(id)?.trouble?.what.kind).toBe("collision");
+  server.remove(id);
+  while (await browser.ask());
+  await browser.send([]);
+  expect(browser.data.items.get(id)).toMatchObject({
+    task: { name: "green tea" },
+    trouble: { what: { kind: "removed" } },
+  });
+  server.restore(id);
+  while (await browser.ask());
+  await browser.send([]);
+  expect(browser.data.items.get(id)?.trouble?.what.kind).toBe("collision");
+});
+
+test("who removes what they are asked about is asked no more; undone, it is asked again", async () => {
+  const { server, browser, id } = await two();
+  edit(browser, id, { name: "green tea" });
+  server.change(id, { name: "black tea" });
+  await browser.send([]);
+  browser.intents.remove(id);
+  expect(browser.keys).toEqual([]);
+  await browser.send([]);
+  expect(browser.data.operations.size).toBe(0);
+  expect(server.tasks.size).toBe(0);
+  browser.intents.undo();
+  await browser.send([]);
+  expect(browser.data.items.get(id)).toMatchObject({
+    task: { name: "green tea" },
+    trouble: { what: { kind: "collision", theirs: { name: "black tea" } } },
+  });
 });
 
 test("what can no longer be restored is made anew", async () => {

@@ -1,6 +1,7 @@
 /** A server, a network that loses things, and a page that is reloaded, all in memory and without time. */
 
 import { type Change, changed, type Data, EMPTY, fresh } from "../../src/model/data.ts";
+import type { Operation } from "../../src/model/operation.ts";
 import type { Answer } from "../../src/model/queue.ts";
 import type { Fields, Task } from "../../src/model/task.ts";
 import { Unreachable } from "../../src/net/api.ts";
@@ -61,13 +62,14 @@ export class Server {
   answer({ operation, id, version }: Sending): Answer {
     const { key, kind, fields } = operation;
     if (kind === "create") return this.answerCreate(key, fields);
-    const task = this.tasks.get(id ?? "");
+    if (id === null) throw new Error(`${kind} of a task without an id`);
+    const task = this.tasks.get(id);
     if (kind === "restore") {
       if (task) return { status: 200, task };
-      if (!this.removed.has(id ?? "")) return { status: 404 };
-      this.note(key);
-      this.restore(id ?? "");
-      return { status: 200, task: this.tasks.get(id ?? "") as Task };
+      if (!this.removed.has(id)) return { status: 404 };
+      // Not noted: the API gives restorations no key, so one that is repeated also takes back a removal in between.
+      this.restore(id);
+      return { status: 200, task: this.tasks.get(id) as Task };
     }
     if (!task) return { status: 404 };
     if (kind === "update" && this.carriedOut.has(key)) return { status: 200, task };
@@ -136,6 +138,13 @@ export class Browser {
 
   get keys(): string[] {
     return this.store.state.order.map((item) => item.key);
+  }
+
+  /** The operations that wait for a person, and that no item shows. */
+  get unseen(): Operation[] {
+    return [...this.data.operations.values()].filter(
+      (operation) => operation.trouble !== null && !this.data.items.get(operation.entry)?.trouble,
+    );
   }
 
   /** Closes the page and opens it again: only what was kept is there. */

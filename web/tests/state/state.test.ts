@@ -34,7 +34,12 @@ test("a login or logout leaves nothing of what was on the screen, but the place 
     { type: "change", change },
     {
       type: "show",
-      values: { query: "tea", language: "de", route: { page: "account" }, undo: [{ kind: "remove", items: [] }] },
+      values: {
+        query: "tea",
+        language: "de",
+        route: { page: "account" },
+        undo: [{ kind: "remove", items: [], stopped: [] }],
+      },
     },
     { type: "account", account: null },
   );
