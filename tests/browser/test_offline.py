@@ -111,9 +111,33 @@ def test_logout_asks_when_something_was_not_sent(person: Person) -> None:
     person.offline(True)
     add(page, "buy tea")
     menu(page, "Log out")
-    expect(page.get_by_text("1 change has not reached the server yet and would be lost.")).to_be_visible()
-    page.get_by_role("button", name="Log out anyway").click()
+    unsent = page.get_by_text("1 change has not reached the server yet and would be lost.")
+    expect(unsent).to_be_visible()
+    page.keyboard.press("Escape")
+    menu(page, "Log out")
+    expect(unsent).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Log out anyway")).to_be_focused()
+    page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Log in")).to_be_visible()
+
+
+def test_logout_goes_by_itself_when_all_was_sent(person: Person) -> None:
+    """Who logs out a moment after a change is not asked twice; who leaves the menu meanwhile stays."""
+    page = person.sign_up()
+    for stays in (True, False):
+        person.offline(True)
+        add(page, "buy tea" if stays else "drink tea")
+        menu(page, "Log out")
+        expect(page.get_by_role("button", name="Log out anyway")).to_be_visible()
+        if stays:
+            page.keyboard.press("Escape")
+        person.offline(False)
+        if stays:
+            sent(page)
+            expect(box(page, "buy tea")).to_be_visible()
+    expect(page.get_by_role("button", name="Log in")).to_be_visible()
+    shows(person.log_in(person.username), ["drink tea", "buy tea"])
 
 
 def test_what_is_typed_outlives_a_reload(person: Person) -> None:

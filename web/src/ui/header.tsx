@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { plural, t } from "../i18n/messages.ts";
 import { useApp, useRun, useStore } from "./context.ts";
 
@@ -74,31 +74,47 @@ function AccountMenu() {
         >
           {t("shortcuts")}
         </button>
-        <LogoutButton />
+        {open && <LogoutButton />}
       </div>
     </div>
   );
 }
 
-/** Asks first when something has not been sent, for that would be lost. */
+/**
+ * Waits for what has not been sent, for that would be lost, and says so; then it goes by itself. Who leaves the menu
+ * stays.
+ */
 function LogoutButton() {
   const { engine } = useApp();
   const run = useRun();
   const unsent = useStore((state) => state.data.operations.size);
-  const [asked, setAsked] = useState(false);
-  if (asked && unsent > 0) {
+  const [waits, setWaits] = useState(false);
+  const box = useRef<HTMLDivElement>(null);
+  const leave = () => run(() => engine.leave());
+  const isSent = unsent === 0;
+
+  useEffect(() => {
+    if (waits && isSent) leave();
+  }, [waits, isSent]);
+  // The button that had the focus is gone; Escape and Tab go on from what took its place.
+  useLayoutEffect(() => {
+    if (waits) box.current?.focus();
+  }, [waits]);
+
+  if (waits) {
     return (
-      <div class="menu-ask" role="alert">
-        <p>{plural("logout-unsent", unsent)}</p>
-        <button type="button" class="button danger" onClick={() => run(() => engine.leave())}>
+      <div class="menu-ask" role="alert" tabIndex={-1} ref={box}>
+        <p>
+          {plural("logout-unsent", unsent)} {t("logout-waits")}
+        </p>
+        <button type="button" class="button danger" onClick={leave}>
           {t("logout-anyway")}
         </button>
       </div>
     );
   }
-  const leave = () => (unsent > 0 ? setAsked(true) : run(() => engine.leave()));
   return (
-    <button type="button" class="menu-item" onClick={leave}>
+    <button type="button" class="menu-item" onClick={() => (isSent ? leave() : setWaits(true))}>
       {t("logout")}
     </button>
   );
