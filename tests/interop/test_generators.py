@@ -51,11 +51,13 @@ JARS = [
     path for path in Path("/usr/share/java").glob("*.jar") if re.match(r"thrift|slf4j-api|geronimo-annot", path.name)
 ]
 JAVA = shutil.which("javac") is not None and any(path.name.startswith("thrift") for path in JARS)
+# Debian's library of Thrift for Perl does not bring Class::Accessor, which generated code needs.
+PERL = subprocess.call(["perl", "-MThrift", "-MClass::Accessor", "-e1"], stderr=DEVNULL) == 0
 
 COMPILERS: dict[str, tuple[list[str], str, bool]] = {
     "py": ([sys.executable, "-m", "py_compile"], "*.py", True),
     "js:node": (["node", "--check"], "*.js", shutil.which("node") is not None),
-    "perl": (["perl", "-MThrift", "-c"], "Types.pm", subprocess.call(["perl", "-MThrift", "-e1"], stderr=DEVNULL) == 0),
+    "perl": (["perl", "-MThrift", "-c"], "Types.pm", PERL),
     "cpp": (
         ["g++", "-fsyntax-only"],
         "*_types.cpp",
