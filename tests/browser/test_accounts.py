@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.support.app import App
 from tests.support.browser import PASSWORD, Crowd, Person, add, box, crowd, go, items, menu, new_task, sent, shows
@@ -34,6 +34,35 @@ def test_signup_logout_login(person: Person) -> None:
     expect(page.get_by_role("button", name="Log in")).to_be_visible()
     person.log_in(person.username)
     expect(box(page, "buy tea")).to_be_visible()
+
+
+def test_a_late_answer_to_a_logout_does_not_end_the_next_session(person: Person) -> None:
+    """Who logs in while the logout before is still on its way stays logged in."""
+    page = person.sign_up()
+    held: list[Route] = []
+    page.route("**/api/v1/session", lambda route: held.append(route) if not held else route.continue_())
+    menu(page, "Log out")
+    person.fill_in(page, person.username, PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_timeout(300)  # what came too early would be answered by now, most times
+    assert [route.request.method for route in held] == ["DELETE"]
+    held[0].continue_()
+    add(page, "buy tea")
+    sent(page)
+    page.reload()
+    expect(box(page, "buy tea")).to_be_visible()
+
+
+def test_nothing_is_asked_for_after_a_logout(person: Person) -> None:
+    """What was on its way at a logout is given up: an answer that there is no session would be an error."""
+    page = person.sign_up()
+    changes = "**/api/v1/changes?*"
+    page.route(changes, lambda route: None)  # it is never answered
+    with page.expect_request(changes):
+        page.evaluate("dispatchEvent(new Event('online'))")
+    with page.expect_event("requestfailed", lambda request: "/changes" in request.url):
+        menu(page, "Log out")
+    expect(page.get_by_role("button", name="Log in")).to_be_visible()
 
 
 def test_links_change_between_the_forms(person: Person) -> None:

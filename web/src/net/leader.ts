@@ -36,8 +36,12 @@ export class Leader {
   /** No stream is asked for before this, in ms since 1970: the last one was refused. */
   private quietUntil = 0;
 
-  constructor(private readonly around: Surroundings) {
-    this.follower = new Follower(around.data, around.apply, changes);
+  /** @param signal ends it. */
+  constructor(
+    private readonly around: Surroundings,
+    private readonly signal: AbortSignal,
+  ) {
+    this.follower = new Follower(around.data, around.apply, (since) => changes(since, signal));
   }
 
   /** There may be something to do: an operation, or (`news`) something to ask for. */
@@ -48,13 +52,17 @@ export class Leader {
   }
 
   /** Works until the signal ends it, or the session is over. */
-  async run(signal: AbortSignal): Promise<void> {
-    const stop = () => this.poke();
+  async run(): Promise<void> {
+    const { signal } = this;
+    const stop = () => {
+      this.hangUp(); // at once: after a logout the session is none that may be asked with
+      this.poke();
+    };
     signal.addEventListener("abort", stop);
     try {
       while (!signal.aborted) {
         this.isAwake = false;
-        const time = await this.turn(signal);
+        const time = await this.turn();
         if (!this.isAwake) await this.pause(time);
       }
     } catch (error) {
@@ -62,13 +70,13 @@ export class Leader {
       if (!signal.aborted) this.around.onExpired();
     } finally {
       signal.removeEventListener("abort", stop);
-      this.events?.close();
-      this.events = null;
+      this.hangUp();
     }
   }
 
   /** Sends and asks once. Returns how long there is to wait, in ms. */
-  private async turn(signal: AbortSignal): Promise<number> {
+  private async turn(): Promise<number> {
+    const { signal } = this;
     try {
       await this.send();
       if (this.hasNews && !signal.aborted) {
@@ -79,9 +87,10 @@ export class Leader {
       this.failures = 0;
       if (signal.aborted) return 0;
       this.around.onConnection("online");
-      this.listen(signal);
+      this.listen();
       return this.hasNews ? 0 : this.events?.readyState === EventSource.OPEN ? QUIET : POLL;
     } catch (error) {
+      if (signal.aborted && error === signal.reason) return 0;
       if (error instanceof Refused && error.status === 400 && this.around.data().sync !== null) {
         await this.around.apply({ sync: null }); // a token that the server does not take: list from the start
         this.hasNews = true;
@@ -100,8 +109,13 @@ export class Leader {
     return drain(this.around.data, this.around.apply, { sendOne, sendBatch });
   }
 
-  private listen(signal: AbortSignal): void {
-    if (this.events !== null || signal.aborted || Date.now() < this.quietUntil) return;
+  private hangUp(): void {
+    this.events?.close();
+    this.events = null;
+  }
+
+  private listen(): void {
+    if (this.events !== null || Date.now() < this.quietUntil) return;
     const events = new EventSource("/api/v1/events");
     this.events = events;
     events.addEventListener("changed", () => this.poke(true));

@@ -14,8 +14,23 @@ export function forgive(): void {
   localStorage.removeItem(OWED);
 }
 
+let paying: Promise<void> = Promise.resolve();
+
 /** Ends the session on the server if that is owed; when it cannot be reached, another time. */
-export async function pay(): Promise<void> {
+export function pay(): Promise<void> {
+  paying = endSession();
+  return paying;
+}
+
+/**
+ * Fires when no end of a session is under way. Whoever logs in waits for this: the answer takes the browser's cookie
+ * away, and that may be the new one by then.
+ */
+export async function settled(): Promise<void> {
+  await paying.catch(() => undefined); // whoever asked for it is told
+}
+
+async function endSession(): Promise<void> {
   if (localStorage.getItem(OWED) === null) return;
   try {
     await logout();

@@ -32,9 +32,9 @@ const MOST_BYTES = 3_000_000; // of the 4 MiB the API takes
 const LATER = new Set([408, 409, 425, 429]);
 
 /** Returns what changed since a token; without one, everything, in pages. */
-export function changes(since: string | null): Promise<News> {
+export function changes(since: string | null, signal: AbortSignal): Promise<News> {
   const query = since === null ? "" : `&since=${encodeURIComponent(since)}`;
-  return request<News>("GET", `/changes?limit=1000${query}`).catch(later);
+  return request<News>("GET", `/changes?limit=1000${query}`, { signal }).catch(later);
 }
 
 /** Sends one operation and returns its answer. Throws Unreachable; Refused for 401 alone. */

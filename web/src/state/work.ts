@@ -18,9 +18,9 @@ export class Work {
   /** Works until the signal ends it. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      this.leader = new Leader(this.around);
+      this.leader = new Leader(this.around, signal);
       try {
-        await this.leader.run(signal);
+        await this.leader.run();
       } catch (error) {
         this.onError(error); // a mistake of ours: shown, and tried again when somebody asks for it
       }

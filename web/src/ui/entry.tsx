@@ -4,6 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { plural, t } from "../i18n/messages.ts";
 import { login, signup } from "../net/accounts.ts";
+import { settled } from "../net/owed-logout.ts";
 import { leaveHash } from "../state/route.ts";
 import { useApp, useStore } from "./context.ts";
 import { Form, TextField } from "./form.tsx";
@@ -52,6 +53,7 @@ function EntryForm({ way }: { readonly way: Way }) {
   const passwordSet = useStore((state) => state.passwordSet);
   const isLogin = way === "login";
   async function enter({ username = "", password = "" }: Readonly<Record<string, string>>) {
+    await settled();
     const account = await (isLogin ? login : signup)({ username: username.trim(), password });
     if (location.hash.startsWith("#/signup")) leaveHash();
     await engine.enter(account);

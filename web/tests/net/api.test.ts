@@ -84,7 +84,7 @@ test.each([408, 409, 425, 429, 500, 502, 503, 504])(
   async (status) => {
     answers(status, { title: "later" });
     await expect(sendOne({ operation: operation({}), id: "t1", version: 7 })).rejects.toBeInstanceOf(Unreachable);
-    await expect(changes(null)).rejects.toBeInstanceOf(Unreachable);
+    await expect(changes(null, new AbortController().signal)).rejects.toBeInstanceOf(Unreachable);
   },
 );
 
