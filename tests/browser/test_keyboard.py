@@ -229,19 +229,35 @@ def test_what_follows_a_key_belongs_to_it(three: Page) -> None:
     assert three.evaluate(press, "e") == "text"
 
 
+NEVER_WRITTEN = """() => {
+    IDBObjectStore.prototype.get = () => new Promise(() => {});  // and so the change is never written
+    document.dispatchEvent(new KeyboardEvent("keydown", {key: "x", bubbles: true, cancelable: true}));
+}"""
+
+
 def test_a_reload_at_once(three: Page) -> None:
     """What was done in the moment before a reload, before the browser's database had it, is still there after it."""
     three.keyboard.press("j")
     expect(box(three, "buy tea")).to_be_focused()
     with three.expect_navigation():
-        three.evaluate("""() => {
-            IDBObjectStore.prototype.get = () => new Promise(() => {});  // and so the change is never written
-            document.dispatchEvent(new KeyboardEvent("keydown", {key: "x", bubbles: true, cancelable: true}));
-            location.reload();
-        }""")
+        three.evaluate(f"() => {{ ({NEVER_WRITTEN})(); location.reload(); }}")
     expect(items(three)).to_have_count(3)
     expect(box(three, "buy tea")).to_be_checked()
     sent(three)
-    assert three.evaluate("sessionStorage.getItem('tasks.journal')") is None
+    assert three.evaluate("Object.keys(localStorage).filter(name => name.includes('journal'))") == []
     three.reload()
     expect(box(three, "buy tea")).to_be_checked()
+
+
+def test_a_tab_closed_at_once(three: Page, person: Person) -> None:
+    """So is what was done in the moment before a tab was closed."""
+    three.keyboard.press("j")
+    expect(box(three, "buy tea")).to_be_focused()
+    person.context.set_offline(True)  # or the tab sends what it has not written
+    three.evaluate(NEVER_WRITTEN)
+    three.close()
+    person.context.set_offline(False)
+    again = person.tab()
+    expect(box(again, "buy tea")).to_be_checked()
+    sent(again)
+    assert [task["done"] for task in person.ask("GET", "/tasks")[1]["tasks"] if task["name"] == "buy tea"] == [True]

@@ -168,6 +168,20 @@ def test_removed_tasks_do_not_come_back(people: Crowd) -> None:
     shows(second, ["drink tea"])
 
 
+def test_what_was_typed_is_nobody_elses_after_a_logout(person: Person) -> None:
+    """What stood unsent in another tab is gone with the logout: the next person at this browser does not see it."""
+    first = person.sign_up()
+    second = person.tab()
+    new_task(second).fill("a surprise for Ann")
+    menu(first, "Log out")
+    expect(second.get_by_role("button", name="Log in")).to_be_visible()
+    person.sign_up()
+    expect(new_task(second)).to_have_value("")
+    second.reload()
+    expect(new_task(second)).to_have_value("")
+    assert "Ann" not in second.evaluate("JSON.stringify(sessionStorage)")
+
+
 def test_logout_in_every_tab(person: Person) -> None:
     """Logging out in one tab logs all of them out, and nothing of the tasks is left in the browser."""
     first = person.sign_up()

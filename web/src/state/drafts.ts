@@ -4,8 +4,15 @@ import type { Draft } from "./state.ts";
 
 const NEW = "tasks.new";
 const EDITING = "tasks.editing";
+const OWNER = "tasks.owner";
 
 export const drafts = {
+  /** Forgets what another account left here: it may have been logged out in another tab, or while this one slept. */
+  belongTo(account: string | null): void {
+    if (sessionStorage.getItem(OWNER) === account) return;
+    for (const name of [NEW, EDITING]) sessionStorage.removeItem(name);
+    keep(OWNER, account);
+  },
   get newTask(): string {
     return sessionStorage.getItem(NEW) ?? "";
   },

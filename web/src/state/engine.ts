@@ -3,10 +3,11 @@
  * happens to the tasks is a `Change`, and goes the same way: to the state at once, to IndexedDB, to the other tabs.
  */
 
-import { type Change, fresh } from "../model/data.ts";
+import { type Change, type Data, fresh } from "../model/data.ts";
 import type { Account } from "../net/accounts.ts";
 import { forgive, owe, pay } from "../net/owed-logout.ts";
 import { AccountGone, Database } from "./database.ts";
+import { drafts } from "./drafts.ts";
 import { journal } from "./journal.ts";
 import { type Action, reduce, START, type State } from "./state.ts";
 import { Store } from "./store.ts";
@@ -37,7 +38,7 @@ export class Engine {
     this.database = await Database.open();
     const { account, data } = await this.database.load();
     this.show({ keeps: this.database.keeps });
-    this.store.dispatch({ type: "account", account, data });
+    this.become(account, data);
     if (account) for (const change of journal.take(account.id)) this.apply(change).catch((error) => this.fail(error));
     const heard = this.waiting ?? [];
     this.waiting = null;
@@ -56,7 +57,7 @@ export class Engine {
     this.tabs.tell({ type: "account", account });
     if (state.account?.id === account.id) this.resume(account);
     else {
-      this.store.dispatch({ type: "account", account });
+      this.become(account);
       this.begin();
     }
   }
@@ -66,8 +67,7 @@ export class Engine {
     this.tabs.tell({ type: "account", account: null });
     this.stop();
     await this.database?.wipe();
-    sessionStorage.clear();
-    this.store.dispatch({ type: "account", account: null });
+    this.become(null);
     owe();
     this.payLogout();
   }
@@ -79,7 +79,7 @@ export class Engine {
       this.tabs.tell({ type: "account", account: null });
       this.stop();
       await this.database?.wipe();
-      this.store.dispatch({ type: "account", account: null });
+      this.become(null);
       return;
     }
     await this.enter(account);
@@ -138,6 +138,13 @@ export class Engine {
       if (error instanceof AccountGone) throw error;
       this.show({ keeps: false }); // the disk is full, say: it goes on in memory, and says so
     }
+  }
+
+  /** Shows the tasks of an account, or of none, and nothing that anybody else left in this tab. */
+  private become(account: Account | null, data?: Data): void {
+    drafts.belongTo(account?.id ?? null);
+    if (account === null) journal.clear();
+    this.store.dispatch({ type: "account", account, ...(data && { data }) });
   }
 
   private begin(): void {
@@ -229,7 +236,7 @@ export class Engine {
       return;
     }
     this.stop();
-    this.store.dispatch({ type: "account", account });
+    this.become(account);
     if (account !== null) this.begin();
   }
 }

@@ -1,45 +1,51 @@
 /**
- * What has been done and is not in IndexedDB yet: a page that is reloaded takes the transactions under way with it.
- * Kept for the tab alone, and only for that moment.
+ * What has been done and is not in IndexedDB yet: a page that is reloaded or closed takes the transactions under way with
+ * it. Each line is an item of its own, so that tabs do not write over one another's.
  */
 
 import type { Change } from "../model/data.ts";
 
-const NAME = "tasks.journal";
+const PREFIX = "tasks.journal.";
 
 interface Line {
-  readonly id: string;
+  /** Lines are made in this order. */
+  readonly order: number;
   readonly account: string;
   readonly change: Change;
 }
 
+let last = 0;
+
 export const journal = {
   /** Notes a change of an account, and returns what takes the note back. */
   note(account: string, change: Change): () => void {
-    const id = crypto.randomUUID();
-    write([...read(), { id, account, change }]);
-    return () => write(read().filter((line) => line.id !== id));
+    const name = PREFIX + crypto.randomUUID();
+    last = Math.max(Date.now(), last + 0.001);
+    const line: Line = { order: last, account, change };
+    try {
+      localStorage.setItem(name, JSON.stringify(line));
+    } catch {
+      // A file of ten thousand tasks, say, is more than it takes: IndexedDB alone has that.
+    }
+    return () => localStorage.removeItem(name);
   },
 
   /** Returns what was noted of an account, in order, and forgets it all. */
   take(account: string): readonly Change[] {
-    const lines = read();
-    write([]);
-    return lines.filter((line) => line.account === account).map((line) => line.change);
+    const lines = names().map((name) => JSON.parse(localStorage.getItem(name) ?? "null") as Line | null);
+    this.clear();
+    return lines
+      .filter((line) => line !== null)
+      .filter((line) => line.account === account)
+      .sort((a, b) => a.order - b.order)
+      .map((line) => line.change);
+  },
+
+  clear(): void {
+    for (const name of names()) localStorage.removeItem(name);
   },
 };
 
-// Always as it is in the storage: a logout empties that, and nothing of it may come back.
-function read(): readonly Line[] {
-  const text = sessionStorage.getItem(NAME);
-  return text === null ? [] : (JSON.parse(text) as Line[]);
-}
-
-function write(lines: readonly Line[]): void {
-  try {
-    if (lines.length === 0) sessionStorage.removeItem(NAME);
-    else sessionStorage.setItem(NAME, JSON.stringify(lines));
-  } catch {
-    // A file of ten thousand tasks, say, is more than it takes: IndexedDB alone has that.
-  }
+function names(): readonly string[] {
+  return Object.keys(localStorage).filter((name) => name.startsWith(PREFIX));
 }

@@ -27,7 +27,7 @@ export function Screen() {
       <Toaster />
     </>
   ) : (
-    <Inside />
+    <Inside key={account.id} />
   );
 }
 
