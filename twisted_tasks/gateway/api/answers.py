@@ -17,6 +17,7 @@ class Answer(NamedTuple):
 
     @ivar etag: of the body as it is, without quotes.
     @ivar compressible: whether the body may be compressed: nothing secret is in it, and it is a long one.
+    @ivar sync: of an event stream, the token of its account from before it began; empty when that is not known.
     """
 
     status: int
@@ -25,6 +26,7 @@ class Answer(NamedTuple):
     etag: str | None = None
     compressible: bool = False
     media_type: bytes = JSON
+    sync: str = ""
 
 
 NO_CONTENT = Answer(204)

@@ -199,7 +199,7 @@ class Dispatcher:
         ]
         self._api.observer.answered(call.route.template, call.request, 200, call.number)
         stream.start(fields)
-        self._api.hub.open(stream, (call.request.field(b"last-event-id") or b"").decode("ascii"))
+        self._api.hub.open(stream, (call.request.field(b"last-event-id") or b"").decode("ascii"), answer.sync)
 
     def _send(self, request: Request, number: str, answer: Answer, template: str, more: Fields) -> None:
         fields = [*answer.fields, *more, *self._common(request, number)]

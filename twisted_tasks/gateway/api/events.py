@@ -20,8 +20,12 @@ _TOKEN = re.compile(rb"[!-~]{0,1000}")
 async def listen(api: Api, call: Call) -> Answer:
     """Answer with events from now on. The dispatcher makes a stream of it."""
     api.hub.check_room(call.account_id)
-    if not _TOKEN.fullmatch(call.request.field(b"last-event-id") or b""):
+    last = call.request.field(b"last-event-id") or b""
+    if not _TOKEN.fullmatch(last):
         raise Problem(BAD_HEADER, "Last-Event-ID is an id of an event of this stream")
+    # Before the client hears that it listens: from then on it believes to have all that was written until then.
+    sync = "" if last else await api.hub.sync_of(call.account_id)
+    api.hub.check_room(call.account_id)
     # Proxies that buffer answers would keep events back; this is how nginx is told not to.
     fields = [(b"X-Accel-Buffering", b"no"), (b"Cache-Control", b"no-store")]
-    return Answer(200, fields=fields, media_type=MEDIA_TYPE.encode())
+    return Answer(200, fields=fields, media_type=MEDIA_TYPE.encode(), sync=sync)

@@ -6,8 +6,9 @@ accounts of all streams together. A stream carries tokens and no tasks: what cha
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from itertools import islice
+from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
@@ -61,8 +62,14 @@ class Hub(Service):
         self._polls = self._loop(self._poll)
         self._checks = self._loop(self._check)
 
-    def _loop(self, function: object) -> LoopingCall:
-        loop = LoopingCall(function)  # type: ignore[arg-type]  # it takes coroutine functions
+    def _loop(self, function: Callable[[], Coroutine[Any, Any, None]]) -> LoopingCall:
+        async def once() -> None:
+            try:
+                await function()
+            except Exception:
+                self._log.failure("a bug; events are asked for again all the same")
+
+        loop = LoopingCall(once)
         loop.clock = self._clock
         return loop
 
@@ -70,7 +77,7 @@ class Hub(Service):
         """Begin to ask."""
         super().startService()
         for loop, seconds in ((self._polls, _POLL), (self._checks, _CHECK)):
-            loop.start(seconds, now=False).addErrback(lambda failure: self._log.failure("events have stopped", failure))
+            loop.start(seconds, now=False)
 
     def stopService(self) -> None:
         """Ask no more."""
@@ -92,15 +99,29 @@ class Hub(Service):
         if listener is not None and len(listener.streams) >= STREAMS_EACH:
             raise Problem(TOO_MANY_STREAMS)
 
-    def open(self, stream: Stream, last: str) -> None:
+    async def sync_of(self, account_id: str) -> str:
+        """Return the token up to which an account's streams have been told; empty when nobody can say."""
+        listener = self._listeners.get(account_id)
+        if listener is not None and listener.sync:
+            return listener.sync
+        try:
+            return (await self._ask({account_id: ""})).get(account_id, "")
+        except TaskError as error:
+            self._failed(error)
+            return ""
+
+    def open(self, stream: Stream, last: str, sync: str) -> None:
         """Take a stream in.
 
         @param last: the token it was told last, before it was interrupted; empty when there is none.
+        @param sync: the token of its account from before it began; empty when that is not known.
         """
         listener = self._listeners.setdefault(stream.account_id, _Listener())
+        listener.sync = listener.sync or sync
         listener.streams.add(stream)
         stream.ended.addCallback(lambda _: self._close(stream))
-        Deferred.fromCoroutine(self._catch_up(listener, stream, last)).addErrback(self._failed)
+        if last:
+            Deferred.fromCoroutine(self._catch_up(listener, stream, last)).addErrback(self._failed)
 
     def _close(self, stream: Stream) -> None:
         listener = self._listeners[stream.account_id]
@@ -109,13 +130,10 @@ class Hub(Service):
             del self._listeners[stream.account_id]
 
     async def _catch_up(self, listener: _Listener, stream: Stream, last: str) -> None:
-        """Find out where the account is, and tell a stream that was interrupted what it has missed."""
-        if listener.sync and not last:
-            return
+        """Tell a stream that was interrupted what it has missed."""
         token = (await self._ask({stream.account_id: last})).get(stream.account_id, last)
-        if not listener.sync:
-            listener.sync = token
-        if last and token != last:
+        listener.sync = listener.sync or token
+        if token != last:
             stream.tell(token)
 
     def end_all(self) -> None:

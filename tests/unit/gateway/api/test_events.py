@@ -7,9 +7,14 @@ from __future__ import annotations
 
 import json
 
+import pytest
+from twisted.internet.defer import Deferred, fail
+from twisted.logger import capturedLogs
+
 from tests.support.accounts import PASSWORD
 from tests.support.gateway import Connection, Gateway, User, read_response
 from twisted_tasks.gateway.api.hub import STREAMS_EACH
+from twisted_tasks.model import StoreUnavailable
 
 
 class Listener:
@@ -76,6 +81,56 @@ def test_own_writes() -> None:
         assert [listener.changed() for listener in listeners] == [1, 1]
     gateway.pass_time(10)
     assert other.changed() == 0
+
+
+def test_a_write_while_a_stream_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client hears that it listens when it is known what it will be told of: nothing is written in between."""
+    gateway = Gateway()
+    alice = gateway.sign_up()
+    ask, waiting = gateway.client.changed_users, Deferred[None]()
+    held = iter([waiting])
+
+    def late(syncs: dict[str, str]) -> Deferred[dict[str, str]]:
+        first = next(held, None)
+        return ask(syncs) if first is None else first.addCallback(lambda _: ask(syncs))
+
+    monkeypatch.setattr(gateway.client, "changed_users", late)
+    connection = gateway.begin("GET", "events", cookie=alice.secret)
+    alice.add()
+    gateway.pass_time(1)
+    assert connection.take() == b""
+    waiting.callback(None)
+    assert connection.take().startswith(b"HTTP/1.1 200")
+
+
+def test_a_service_that_is_away_when_a_stream_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stream begins all the same, and tells of what is written when the service is back."""
+    gateway = Gateway()
+    alice = gateway.sign_up()
+    with monkeypatch.context() as patch:
+        patch.setattr(gateway.client, "changed_users", lambda syncs: fail(StoreUnavailable("away")))
+        listener = Listener(alice)
+    assert listener.response.status == 200
+    gateway.pass_time(3)
+    listener.read()
+    alice.add()
+    gateway.clock.advance(0)
+    assert listener.changed() == 1
+
+
+def test_a_bug_ends_no_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One question that goes wrong is logged; the next is asked all the same."""
+    gateway = Gateway()
+    other = Gateway(clock=gateway.clock, accounts_store=gateway.accounts_store, tasks=gateway.tasks)
+    alice = gateway.sign_up()
+    listener = Listener(alice)
+    with capturedLogs() as events, monkeypatch.context() as patch:
+        patch.setattr(gateway.client, "changed_users", lambda syncs: fail(ValueError("nonsense")))
+        gateway.pass_time(5)
+    assert [event["log_failure"].type for event in events if "log_failure" in event] == [ValueError, ValueError]
+    other.request("POST", "tasks", {"name": "tea"}, cookie=alice.secret)
+    gateway.pass_time(3)
+    assert listener.changed() == 1
 
 
 def test_what_it_says() -> None:
