@@ -108,8 +108,8 @@ def test_two_names_of_one_task(people: Crowd) -> None:
     question = first.get_by_role("group", name="buy green tea needs a decision")
     expect(question).to_contain_text("buy black tea")
     question.get_by_role("button", name="Keep what is here").click()
-    for page in (first, second):
-        expect(box(page, "buy green tea")).to_be_visible()
+    for page, whose in ((first, "here"), (second, "there")):
+        expect(box(page, "buy green tea"), whose).to_be_visible()
         expect(items(page)).to_have_count(1)
 
 

@@ -108,7 +108,7 @@ async def test_an_upgrade(tmp_path: Path) -> None:
     store = SqliteStore(str(path), reactor, CLOCK)
     with capturedLogs() as events:
         await store.open()
-    formats = [event["log_format"] for event in events if event["log_namespace"].startswith("twisted_tasks")]
+    formats = [event["log_format"] for event in events if "sqlite" in event["log_namespace"]]
     assert "upgrading the SQLite file" in formats[0]
     assert "was upgraded in" in formats[1]
     assert await store.get([TaskRef(one.id, one.user_id) for one in old], soon()) == old
