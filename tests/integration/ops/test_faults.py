@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import signal
 import socket
@@ -9,7 +10,7 @@ import struct
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -262,15 +263,27 @@ def test_a_full_disk_is_told(tmp_path: Path, small_disk: Path) -> None:
         daemon.wait_for("can be written again")
 
 
-def test_a_file_that_is_removed(tmp_path: Path) -> None:
-    """When its file is removed the daemon acknowledges nothing more, is not ready, and says why in one line."""
+def remove_file(path: Path) -> None:
+    path.unlink()
+
+
+def cut_short(path: Path) -> None:
+    os.truncate(path, 100)
+
+
+@pytest.mark.parametrize(
+    ("do", "which"),
+    [(remove_file, ""), (remove_file, "*"), (remove_file, "-wal"), (remove_file, "-shm"), (cut_short, "-wal")],
+)
+def test_a_file_that_is_removed(tmp_path: Path, do: Callable[[Path], None], which: str) -> None:
+    """When one of its files is removed the daemon acknowledges nothing more, is not ready, and says why in one line."""
     with Daemon(tmp_path, "--http", "0") as daemon:
         address = http_of(daemon)
         wait_until_ready(address)
         with thriftpy2_client(daemon.port) as client:
             client.add("me", "tea", None)
-            for file in tmp_path.glob("tasks.sqlite3*"):
-                file.unlink()
+            for file in tmp_path.glob(f"tasks.sqlite3{which}"):
+                do(file)
             for _ in range(5):
                 with pytest.raises(OURS.BaseException, match="503"):
                     client.add("me", "coffee", None)

@@ -123,12 +123,14 @@ class Database:
         """
 
         def in_thread(cursor: Cursor) -> _Result:
+            if self._file is not None:
+                self._file.check_wal()
             result = work(cursor)
             if cursor.connection.in_transaction:
                 cursor.execute("COMMIT")
             # After the commit and before the answer: what went to a file that is gone is not acknowledged.
             if self._file is not None:
-                self._file.glance()
+                self._file.check()
             return result
 
         return self._judged(self._writing, self._run(self._writer, in_thread, deadline))

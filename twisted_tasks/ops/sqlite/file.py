@@ -1,9 +1,10 @@
 """Whether an SQLite file that is in use is still the file its path leads to.
 
 SQLite asks its handles and never the path. When somebody removes, renames or replaces the file, a process goes on
-reading and writing what nobody will find again. Two kinds of look tell:
+reading and writing what nobody will find again. Two looks tell, after each write and every few seconds:
 
-- The path, and those of the -wal and -shm files beside it, lead to the files that were opened.
+- The path, and those of the -wal and -shm files beside it, lead to the files that were opened, and the -wal file is as
+  long as what was written to it.
 - Only checkpoints write to the main file of a database in WAL mode. When its size or time has changed and there was no
   checkpoint, something else has written to it: somebody has copied a backup over it.
 """
@@ -13,15 +14,19 @@ from __future__ import annotations
 import os
 import sqlite3
 from mmap import PROT_READ, mmap
+from struct import Struct
 from threading import Lock
 from typing import NamedTuple
 
 _Identity = tuple[int, int]
 
-# Where the -shm file has what https://www.sqlite.org/walformat.html describes: the salts of the WAL's header, the
-# number of frames that were copied to the main file (nBackfill), and of those that a checkpoint has set out to copy.
+# Where the -shm file has what https://www.sqlite.org/walformat.html describes: the size of a page and the number of
+# frames in the WAL (mxFrame), the salts of its header, the number of frames that were copied to the main file
+# (nBackfill), and of those that a checkpoint has set out to copy. Numbers are in the machine's own order of bytes.
+_WAL_LENGTH = Struct("=14xHI")
 _SALTS_AT, _COPIED_AT, _ATTEMPTED_AT = 32, 96, 128
 _SHM_HEAD = 136
+_WAL_HEAD, _FRAME_HEAD = 32, 24
 
 
 class FileLost(Exception):
@@ -59,7 +64,7 @@ class OpenFile:
     def __init__(self, path: str) -> None:
         self._path = path
         self._lock = Lock()
-        self._overwritten = False
+        self._overwritten = self._cut = False
         self._anchor = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._anchor.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # makes the files beside it
         self._identities = {name: _identity(os.stat(name)) for name in (path, f"{path}-wal", f"{path}-shm")}
@@ -69,17 +74,17 @@ class OpenFile:
         self._seen: _Content | None = None
         self.check()
 
-    def glance(self) -> None:
-        """Raise FileLost when the main file is lost, by one look at its path: fit for every write."""
-        with self._lock:
-            self._check_main()
-
     def check(self) -> None:
         """Raise FileLost when the main file or one of those beside it is lost."""
         with self._lock:
-            for path in self._identities:
-                self._identified(path)
+            self._check_wal()
+            self._identified(f"{self._path}-shm")
             self._check_main()
+
+    def check_wal(self) -> None:
+        """Raise FileLost when the -wal file was cut short. Called before a write, which makes it long again."""
+        with self._lock:
+            self._check_wal()
 
     def close(self) -> None:
         """Let go of the file. Called when all other connections of this store are closed."""
@@ -91,6 +96,24 @@ class OpenFile:
             os.close(self._shm)
         else:
             _KEPT.append(self._shm_head)
+
+    def _check_wal(self) -> None:
+        path = f"{self._path}-wal"
+        before = self._wal_length()
+        length = self._identified(path).st_size
+        # A checkpoint may have made it shorter in between; then it says so.
+        if length < before and self._wal_length() == before:
+            self._cut = True
+        if self._cut:
+            raise FileLost(
+                f"{path} was cut short, and what stood there is lost:"
+                " stop the daemon, keep a copy of the files, and start it again or put a backup in place"
+            )
+
+    def _wal_length(self) -> int:
+        """Return how many bytes of the -wal file count."""
+        page, frames = _WAL_LENGTH.unpack_from(self._shm_head)
+        return _WAL_HEAD + frames * (_FRAME_HEAD + (page if page > 1 else 1 << 16)) if frames else 0
 
     def _check_main(self) -> None:
         before = self._checkpoints()

@@ -44,7 +44,7 @@ def connection(path: Path) -> Iterator[sqlite3.Connection]:
 def file(path: Path, connection: sqlite3.Connection) -> Iterator[OpenFile]:
     file = OpenFile(str(path))
     connection.execute("INSERT INTO notes VALUES ('new')")
-    file.glance()
+    file.check()
     yield file
     connection.close()
     file.close()
@@ -54,7 +54,8 @@ def test_ordinary_life(path: Path, connection: sqlite3.Connection, file: OpenFil
     """Writes, checkpoints, backups and other processes' connections are nothing to complain of."""
     for number in range(30):
         connection.execute("INSERT INTO notes VALUES (?)", (f"{number}" * 3000,))
-        file.glance()
+        file.check()
+        file.check_wal()
         if number % 7 == 0:
             connection.execute("PRAGMA wal_checkpoint")
         if number % 10 == 0:
@@ -62,7 +63,7 @@ def test_ordinary_life(path: Path, connection: sqlite3.Connection, file: OpenFil
         file.check()
         with closing(connect(path)) as other:
             other.execute("INSERT INTO notes VALUES ('other')")
-        file.glance()
+        file.check()
     with closing(connect(path)) as other, closing(connect(path.with_name("backup"))) as backup:
         other.backup(backup)
     connection.execute("VACUUM")
@@ -102,9 +103,9 @@ def rename_folder(path: Path) -> None:
 def test_a_path_that_leads_elsewhere(path: Path, file: OpenFile, do: Callable[[Path], None]) -> None:
     """A file that is not where it was, or is another one there, is noticed at once."""
     do(path)
-    for look in (file.glance, file.check):
+    for _ in range(2):
         with pytest.raises(FileLost, match=r"not there any more|replaced"):
-            look()
+            file.check()
 
 
 @pytest.mark.parametrize("suffix", ["-wal", "-shm"])
@@ -116,6 +117,17 @@ def test_the_files_beside_it(path: Path, file: OpenFile, suffix: str, again: boo
     if again:
         beside.write_bytes(b"")
     with pytest.raises(FileLost, match=suffix):
+        file.check()
+
+
+@pytest.mark.parametrize("left", [0, 1, 100])
+def test_a_wal_that_is_cut_short(path: Path, connection: sqlite3.Connection, file: OpenFile, left: int) -> None:
+    """A -wal file that lost its end is noticed before the next write makes it long again, and stays lost."""
+    os.truncate(path.with_name(path.name + "-wal"), left)
+    with pytest.raises(FileLost, match="cut short"):
+        file.check_wal()
+    connection.execute("INSERT INTO notes VALUES ('newer')")
+    with pytest.raises(FileLost, match="cut short"):
         file.check()
 
 
@@ -161,16 +173,16 @@ def test_a_backup_copied_over_it(
         connection.execute("PRAGMA wal_checkpoint")
     file.check()
     path.write_bytes(backup.read_bytes())  # as cp does it: the same file, emptied and filled again
-    for look in (file.glance, file.check, file.check):
+    for _ in range(3):
         with pytest.raises(FileLost, match="something other than SQLite"):
-            look()
+            file.check()
 
 
 def test_a_file_that_is_emptied(path: Path, file: OpenFile) -> None:
     """A file that is truncated is noticed."""
     os.truncate(path, 0)
     with pytest.raises(FileLost):
-        file.glance()
+        file.check()
 
 
 def test_locks_survive(path: Path, connection: sqlite3.Connection) -> None:
