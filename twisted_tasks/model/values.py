@@ -185,6 +185,8 @@ class StoredTask(NamedTuple):
     """Those used last, the latest at the end, at most KEYS_KEPT."""
     removed_ms: int | None = None
     """When it was removed; None: it is living."""
+    is_bare: bool = False
+    """Whether it is removed and its contents are not kept: it cannot be restored."""
 
     @property
     def version(self) -> int:

@@ -160,7 +160,7 @@ class MemoryStore:
         key = change.condition.key
         if isinstance(task, TaskError):
             removed = self._known_removal(change)
-            return removed.task if removed is not None and removed.used(key) and self._keeps_contents else task
+            return removed.task if removed is not None and removed.used(key) and not removed.is_bare else task
         living = self._living(task)
         if living.used(key):
             return task
@@ -186,7 +186,8 @@ class MemoryStore:
         if removal.condition.version not in (None, task.version):
             return VersionConflict(task)
         if not self._keeps_contents:
-            living = living._replace(task=Task(task.id, task.user_id, "", task.created_ms, False, task.version))
+            bare = Task(task.id, task.user_id, "", task.created_ms, False, task.version)
+            living = living._replace(task=bare, is_bare=True)
         self._keep(living._replace(removed_ms=self._now_ms()).with_key(key))
         return None
 
@@ -197,7 +198,7 @@ class MemoryStore:
             if removed is not None and removed.task.created_ms != task.created_ms:
                 return TaskIdTaken()
             return self._get(ref)
-        if removed is None or not self._keeps_contents:
+        if removed is None or removed.is_bare:
             return TaskNotFound()
         task = removed.task._replace(version=removed.version + 1, updated_ms=self._now_ms())
         return self._keep(StoredTask(task, removed.keys)).task

@@ -25,8 +25,6 @@ class Known(NamedTuple):
 
     living: StoredTask | None = None
     removed: StoredTask | None = None
-    has_contents: bool = True
-    """Whether the contents of the removed task are kept, too."""
 
     def of_user(self, user_id: str) -> Known:
         """Return what of it is this user's."""
@@ -38,11 +36,12 @@ class Known(NamedTuple):
 
 def change(known: Known, item: TaskChange, now_ms: int) -> tuple[Outcome[Task], StoredTask | None]:
     """Decide on a change of a user's task, given what is known of that user's."""
-    living, removed, has_contents = known
+    living, removed = known
     key = item.condition.key
     if living is None:
-        made_before = removed is not None and removed.used(key) and has_contents
-        return (removed.task if removed is not None and made_before else TaskNotFound()), None
+        if removed is None or removed.is_bare or not removed.used(key):
+            return TaskNotFound(), None
+        return removed.task, None
     if living.used(key):
         return living.task, None
     if item.condition.version not in (None, living.task.version):
@@ -55,7 +54,7 @@ def change(known: Known, item: TaskChange, now_ms: int) -> tuple[Outcome[Task], 
 
 def removal(known: Known, item: TaskRemoval, now_ms: int) -> tuple[Outcome[None], StoredTask | None]:
     """Decide on the removal of a user's task, given what is known of that user's."""
-    living, removed, _ = known
+    living, removed = known
     key = item.condition.key
     if living is None:
         return (None if removed is not None and removed.used(key) else TaskNotFound()), None
@@ -68,12 +67,12 @@ def removal(known: Known, item: TaskRemoval, now_ms: int) -> tuple[Outcome[None]
 
 def restoration(known: Known, now_ms: int) -> tuple[Outcome[Task], StoredTask | None]:
     """Decide on the restoration of a user's task, given what is known of that user's."""
-    living, removed, has_contents = known
+    living, removed = known
     if living is not None:
         if removed is not None and removed.task.created_ms != living.task.created_ms:
             return TaskIdTaken(), None
         return living.task, None
-    if removed is None or not has_contents:
+    if removed is None or removed.is_bare:
         return TaskNotFound(), None
     task = removed.task._replace(version=removed.version + 1, updated_ms=now_ms)
     return task, StoredTask(task, removed.keys)

@@ -610,6 +610,9 @@ async def test_copying(desk: Desk) -> None:
         StoredTask(Task(ids[2], desk.user, "gone", NOON, False, 9), (UsedKey(key("m"), 10),), NOON + 10),
         StoredTask(Task(ids[3], desk.user, "", NOON, False)),
     ]
+    bare = StoredTask(
+        Task(f"f{0:023x}", desk.user, "", NOON, False, 4), (UsedKey(key("n"), 5),), NOON + 10, is_bare=True
+    )
     try:
         assert await desk.store.put(stored, soon()) == [True] * 4
         assert await desk.store.put(stored, soon()) == [False] * 4
@@ -623,5 +626,9 @@ async def test_copying(desk: Desk) -> None:
         assert isinstance((await desk.store.put([stranger], soon()))[0], TaskNotFound)
         assert await desk.store.scan_stored(ids[0], 1, soon()) == [newer]
         assert (await desk.restore(stored[2].task)).version == 11
+        # What was not kept is not made up by copying: an empty task is not what was removed.
+        assert await desk.store.put([bare], soon()) == [True]
+        assert await desk.store.scan_stored(ids[3], 1, soon()) == [bare]
+        assert isinstance(await desk.restore(bare.task), TaskNotFound)
     finally:
         await desk.store.remove_all([desk.user], soon())

@@ -23,6 +23,7 @@ from twisted_tasks.service.storage.rules import Known
 TASK = Task("0" * 24, "me", "tea", 1000, False, 5)
 LIVING = Known(living=StoredTask(TASK, (UsedKey("k", 5),)))
 REMOVED = Known(removed=StoredTask(TASK, (UsedKey("k", 5),), 2000))
+BARE = Known(removed=StoredTask(TASK, (UsedKey("k", 5),), 2000, is_bare=True))
 NOTHING = Known()
 
 
@@ -43,7 +44,7 @@ def change(version: int | None = None, key: str | None = None, name: str | None 
         (NOTHING, change(5), TaskNotFound),
         (REMOVED, change(5), TaskNotFound),
         (REMOVED, change(4, "k"), 5),
-        (REMOVED._replace(has_contents=False), change(4, "k"), TaskNotFound),
+        (BARE, change(4, "k"), TaskNotFound),
     ],
 )
 def test_a_change(known: Known, item: TaskChange, outcome: Any) -> None:
@@ -74,7 +75,7 @@ def test_a_restoration() -> None:
     assert rules.restoration(LIVING, 3000) == (TASK, None)
     taken = Known(living=StoredTask(TASK._replace(created_ms=1500)), removed=REMOVED.removed)
     assert isinstance(rules.restoration(taken, 3000)[0], TaskIdTaken)
-    for known in (NOTHING, REMOVED._replace(has_contents=False)):
+    for known in (NOTHING, BARE):
         assert isinstance(rules.restoration(known, 3000)[0], TaskNotFound)
 
 

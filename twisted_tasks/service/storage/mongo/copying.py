@@ -123,4 +123,6 @@ def _replace(stored: StoredTask) -> dict[str, Any]:
         document["version"] = Int64(stored.version)
         document["removedOn"] = DatetimeMS(stored.removed_ms)
         document["by"] = ObjectId()
+        if stored.is_bare:
+            document["bare"] = True
     return {"q": {"_id": document.pop("_id"), "userId": document["userId"]}, "u": document, "upsert": True}

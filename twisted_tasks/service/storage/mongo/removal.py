@@ -84,7 +84,7 @@ class Removal:
             return TaskNotFound()
         place = (change.id, change.user_id)
         found = (await self._access.look_up_removed([place], deadline)).get(place)
-        if found is None or found.bare or not found.stored.used(change.condition.key):
+        if found is None or found.stored.is_bare or not found.stored.used(change.condition.key):
             return TaskNotFound()
         return found.stored.task
 

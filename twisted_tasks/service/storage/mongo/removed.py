@@ -51,8 +51,6 @@ class Removed(NamedTuple):
 
     stored: StoredTask
     """Its `removed_ms` is 0 as long as the task is not known to be gone."""
-    bare: bool
-    """Whether no contents are kept."""
     by: ObjectId | None
 
     @property
@@ -69,8 +67,12 @@ def to_removed(document: Mapping[str, Any]) -> Removed | None:
     removed_ms = to_milliseconds(document.get("removedOn")) or 0
     by = document.get("by")
     return Removed(
-        StoredTask(task._replace(version=max(0, task.version - 1)), to_keys(document.get("keys")), removed_ms),
-        document.get("bare") is True,
+        StoredTask(
+            task._replace(version=max(0, task.version - 1)),
+            to_keys(document.get("keys")),
+            removed_ms,
+            is_bare=document.get("bare") is True,
+        ),
         by if type(by) is ObjectId else None,
     )
 

@@ -47,7 +47,7 @@ class Restoring:
             if living is not None:
                 taken = gone is not None and gone.stored.task.created_ms != living.created_ms
                 return TaskIdTaken() if taken else living
-            if gone is None or gone.bare:
+            if gone is None or gone.stored.is_bare:
                 return TaskNotFound()
             try:
                 task = await self._insert(gone, deadline)

@@ -53,7 +53,7 @@ def known(cursor: Cursor, ids: Sequence[str]) -> dict[str, Known]:
     cursor.execute(f"SELECT {TASK}, used_keys, removed_on FROM removed_tasks {which}", parameters)
     for row in cursor.fetchall():
         before = found.get(row[0], Known())
-        found[row[0]] = before._replace(removed=stored(row, row[11]), has_contents=row[2] is not None)
+        found[row[0]] = before._replace(removed=stored(row, row[11]))
     return found
 
 

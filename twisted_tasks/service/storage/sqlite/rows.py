@@ -50,7 +50,7 @@ def tasks(rows: Iterable[Sequence[Any]]) -> list[Task]:
 def stored(row: Sequence[Any], removed_ms: int | None = None) -> StoredTask:
     """Return what is kept of a task, of a row with the columns `TASK` and used_keys."""
     (task,) = tasks([(*row[:2], row[2] or "", *row[3:10])])
-    return StoredTask(task, tuple(_used_keys(row[10])), removed_ms)
+    return StoredTask(task, tuple(_used_keys(row[10])), removed_ms, is_bare=row[2] is None)
 
 
 def row_of(stored: StoredTask) -> tuple[Any, ...]:

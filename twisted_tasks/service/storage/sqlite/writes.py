@@ -116,7 +116,7 @@ def restore(cursor: Cursor, refs: Sequence[TaskRef], now_ms: int, oldest_ms: int
     def decide(known: Known, ref: TaskRef) -> tuple[Outcome[Task], StoredTask | None]:
         removed = known.removed
         if removed is not None and (removed.removed_ms or 0) < oldest_ms:
-            known = known._replace(has_contents=False)
+            known = known._replace(removed=removed._replace(is_bare=True))
         return rules.restoration(known, now_ms)
 
     def keep(cursor: Cursor, kept: Sequence[StoredTask]) -> None:
@@ -239,7 +239,7 @@ def _keep_removed(cursor: Cursor, kept: Sequence[StoredTask], keeps_contents: bo
     rows = []
     for stored in kept:
         row = (stored.removed_ms, *row_of(stored))
-        if not keeps_contents:
+        if stored.is_bare or not keeps_contents:
             row = (*row[:3], None, row[4], False, row[6], None, None, None, None, row[11])
         rows.append(row)
     _insert_rows(cursor, f"INSERT OR REPLACE INTO removed_tasks (removed_on, {TASK}, used_keys, seq)", rows, "")
