@@ -282,7 +282,7 @@ async def test_trouble_is_logged_once(tmp_path: Path, store: SqliteStore) -> Non
             other.execute("ALTER TABLE hidden RENAME TO tasks")
         for _ in range(3):
             assert await store.find([ListQuery("me")], in_seconds(30)) == [[]]
-    levels = [event["log_level"] for event in events if event["log_namespace"].startswith("twisted_tasks")]
+    levels = [event["log_level"] for event in events if "sqlite" in event["log_namespace"]]
     assert levels == [LogLevel.error, LogLevel.info]
 
 
@@ -364,7 +364,7 @@ async def test_a_file_that_is_lost(tmp_path: Path, store: SqliteStore, do: Any) 
                 await store.ping(in_seconds(30))
             with pytest.raises(StoreUnavailable):
                 await store.find([ListQuery("me")], in_seconds(30))
-    (event,) = [event for event in events if event["log_namespace"].startswith("twisted_tasks")]
+    (event,) = [event for event in events if "sqlite" in event["log_namespace"]]
     assert event["log_level"] == LogLevel.error
     assert str(path) in event["error"]
 
