@@ -7,12 +7,14 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from twisted_tasks.client.service import TasksClient
 from twisted_tasks.gateway.accounts.errors import AccountError
 from twisted_tasks.gateway.accounts.service import Accounts
 from twisted_tasks.gateway.api.departure import depart
 from twisted_tasks.model import TaskError
+from twisted_tasks.ops.looping import unending
 
 _INTERVAL = 30.0
 
@@ -29,15 +31,13 @@ class Janitor(Service):
         self._accounts = accounts
         self._tasks = tasks
         self._clock = clock
-        self._loop = LoopingCall(self._finish_all)
-        self._loop.clock = clock
+        self._loop = unending(self._finish_all, self._bug, clock)
         self._looking: Deferred[LoopingCall] | None = None
 
     def startService(self) -> None:
         """Begin to look."""
         super().startService()
         self._looking = self._loop.start(_INTERVAL)
-        self._looking.addErrback(lambda failure: self._log.failure("deletions are no longer finished", failure))
 
     def stopService(self) -> Deferred[LoopingCall] | None:
         """Look no more; fires when a look that is under way has ended."""
@@ -45,6 +45,9 @@ class Janitor(Service):
         if self._loop.running:
             self._loop.stop()
         return self._looking
+
+    def _bug(self, failure: Failure) -> None:
+        self._log.failure("deletions could not be finished", failure)
 
     async def _finish_all(self) -> None:
         try:

@@ -17,6 +17,7 @@ A daemon is a `program.Program`; `ops` knows none.
 - `companions`: services that start before a daemon and stop after it
 - `reactor`: what a daemon needs of its reactor
 - `clock`: a clock that does not jump
+- `looping`: work that goes on when it fails once
 - `probe`: looks in the background whether what is behind the daemon works, tells at once
 - `readiness`: whether calls should come here
 - `signals`: signals, as functions

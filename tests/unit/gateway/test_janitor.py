@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+from twisted.internet.defer import fail
+from twisted.logger import capturedLogs
+
 from tests.support.accounts import PASSWORD
 from tests.support.gateway import Gateway
 from twisted_tasks.gateway.janitor import Janitor
@@ -23,6 +27,23 @@ def test_finishing() -> None:
     gateway.pass_time(60)
     assert not gateway.tasks.store.tasks
     assert gateway.sign_up().request("GET", "tasks").json["tasks"] == []
+    janitor.stopService()
+
+
+def test_a_bug_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look that goes wrong is logged, and the next one finds what there is to do."""
+    gateway = Gateway()
+    alice = gateway.sign_up()
+    gateway.tasks.fail(StoreUnavailable())
+    alice.request("DELETE", "account", {"currentPassword": PASSWORD})
+    gateway.tasks.fail(None)
+    janitor = Janitor(gateway.accounts, gateway.client, gateway.clock)
+    with capturedLogs() as events, monkeypatch.context() as patch:
+        patch.setattr(gateway.accounts, "leaving", lambda: fail(ValueError("nonsense")))
+        janitor.startService()
+    assert [event["log_failure"].type for event in events] == [ValueError]
+    gateway.pass_time(60)
+    assert gateway.sign_up().id != alice.id
     janitor.stopService()
 
 

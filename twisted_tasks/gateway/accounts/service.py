@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from twisted_tasks.gateway.accounts.addresses import Familiar
 from twisted_tasks.gateway.accounts.asking import Records
@@ -27,6 +27,7 @@ from twisted_tasks.gateway.accounts.storage.interface import IAccountStore
 from twisted_tasks.gateway.accounts.storage.records import ACTIVE, AccountRecord
 from twisted_tasks.gateway.accounts.throttle import Throttle
 from twisted_tasks.gateway.accounts.tokens import Tokens
+from twisted_tasks.ops.looping import unending
 
 _PURGE_SECONDS = 60.0
 
@@ -63,18 +64,18 @@ class Accounts:
         self._keys = Keys(records, self._now_ms)
         self._resets = Resets(records, self._logins, policy, self._now_ms)
         self._departures = Departures(records)
-        self._purge = LoopingCall(self._remove_expired)
-        self._purge.clock = clock
+        self._purge = unending(self._remove_expired, self._bug, clock)
 
     # Start and stop.
 
     def open(self) -> Deferred[None]:
         """Start. Fails with StoreMisconfigured when the store can never work as it is set up."""
         self._hasher.start()
-        self._purge.start(_PURGE_SECONDS, now=False).addErrback(
-            lambda failure: self._log.failure("expired sessions are no longer removed", failure)
-        )
+        self._purge.start(_PURGE_SECONDS, now=False)
         return self._store.open()
+
+    def _bug(self, failure: Failure) -> None:
+        self._log.failure("expired sessions could not be removed", failure)
 
     def close(self) -> Deferred[None]:
         """Stop. Never fails."""

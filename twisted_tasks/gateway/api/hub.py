@@ -6,15 +6,14 @@ accounts of all streams together. A stream carries tokens and no tasks: what cha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Iterable
 from itertools import islice
-from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from twisted_tasks.client.service import TasksClient
 from twisted_tasks.gateway.accounts.errors import AccountError
@@ -22,6 +21,7 @@ from twisted_tasks.gateway.accounts.service import Accounts
 from twisted_tasks.gateway.api.problems import TOO_MANY_STREAMS, Problem
 from twisted_tasks.gateway.api.stream import Stream
 from twisted_tasks.model import SYNCS_MAX, TaskError
+from twisted_tasks.ops.looping import unending
 
 STREAMS_EACH = 10
 """Streams an account may have in one process."""
@@ -59,19 +59,11 @@ class Hub(Service):
         self._listeners: dict[str, _Listener] = {}
         self._dirty: set[str] = set()
         self._is_asking = False
-        self._polls = self._loop(self._poll)
-        self._checks = self._loop(self._check)
+        self._polls = unending(self._poll, self._bug, clock)
+        self._checks = unending(self._check, self._bug, clock)
 
-    def _loop(self, function: Callable[[], Coroutine[Any, Any, None]]) -> LoopingCall:
-        async def once() -> None:
-            try:
-                await function()
-            except Exception:
-                self._log.failure("a bug; events are asked for again all the same")
-
-        loop = LoopingCall(once)
-        loop.clock = self._clock
-        return loop
+    def _bug(self, failure: Failure) -> None:
+        self._log.failure("what streams are to be told could not be found out", failure)
 
     def startService(self) -> None:
         """Begin to ask."""
