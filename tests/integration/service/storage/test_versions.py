@@ -79,6 +79,9 @@ class Desk:
     async def restore(self, task: Any) -> Any:
         return (await self.store.restore([TaskRef(task.id, self.user)], soon()))[0]
 
+    async def empty(self) -> Any:
+        return (await self.store.remove_all([self.user], soon()))[0]
+
     async def get(self, task: Any) -> Any:
         return (await self.store.get([TaskRef(task.id, self.user)], soon()))[0]
 

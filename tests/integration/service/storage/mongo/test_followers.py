@@ -1,11 +1,10 @@
-"""Followers of `changes` over a real MongoDB, with several daemons, late clocks, and daemons that die in the middle."""
+"""Followers of `changes` over a real MongoDB, with daemons that die in the middle. More: `../test_followers.py`."""
 
 from __future__ import annotations
 
 import random
 from typing import Any
 
-import pytest
 import pytest_twisted
 from bson import ObjectId
 from bson.datetime_ms import DatetimeMS
@@ -29,55 +28,10 @@ async def put(mongod: Mongod, database: str, collection: str, *documents: Any) -
     await blocking(insert)
 
 
-@pytest.mark.parametrize("seed", range(4))
-@pytest_twisted.ensureDeferred
-async def test_two_daemons_and_a_follower(seed: int, shared_mongod: Mongod) -> None:
-    """A follower, from any token and with any limit, ends with what `all` says, whichever of two daemons does what."""
-    database, dice = new_database(), random.Random(seed)
-    async with opened(shared_mongod.uri, database=database) as one, opened(shared_mongod.uri, database=database) as two:
-        desks = [Desk(one, USER), Desk(two, USER)]
-        tasks: list[Any] = []
-        followers: list[tuple[dict[str, Any], str | None]] = [({}, None)]
-        for _ in range(60):
-            desk = dice.choice(desks)
-            step = dice.choice(["add", "add", "change", "change", "remove", "restore", "follow", "join"])
-            if step == "add":
-                # A daemon's clock may be ten seconds behind, or ahead.
-                tasks.append(await desk.put_in(_skewed(dice)))
-            elif step == "follow":
-                number = dice.randrange(len(followers))
-                known, sync = followers[number]
-                answer = await dice.choice(desks).changes(sync, dice.choice([1, 2, 5]))
-                _apply(known, answer)
-                followers[number] = (known, answer.sync)
-            elif step == "join":
-                followers.append(({}, None))
-            elif tasks:
-                task = dice.choice(tasks)
-                if step == "change":
-                    await desk.change(task, name=f"name {dice.random()}")
-                else:
-                    await getattr(desk, step)(task)
-        for known, sync in followers:
-            # What was added behind the place of a listing that was under way is told by the one after it.
-            for _ in range(2):
-                sync = await desks[0].follow(known, sync, dice.choice([1, 3, 1000]))
-            living = {task.id: task for task in known.values() if isinstance(task, Task)}
-            assert living == {task.id: task for task in await desks[0].all()}
-
-
 def _skewed(dice: random.Random) -> Task:
     task = new_task(USER)
     now = int(ObjectId(task.id).generation_time.timestamp()) * 1000 + dice.choice([-10_000, 0, 10_000])
     return task._replace(created_ms=now, version=now)
-
-
-def _apply(known: dict[str, Any], answer: Any) -> None:
-    if answer.reset:
-        known.clear()
-    for item in [*answer.tasks, *answer.removed]:
-        if item.id not in known or item.version >= known[item.id].version:
-            known[item.id] = item
 
 
 @pytest_twisted.ensureDeferred
