@@ -253,10 +253,10 @@ def test_a_tab_closed_at_once(three: Page, person: Person) -> None:
     """So is what was done in the moment before a tab was closed."""
     three.keyboard.press("j")
     expect(box(three, "buy tea")).to_be_focused()
-    person.context.set_offline(True)  # or the tab sends what it has not written
+    person.offline(True)  # or the tab sends what it has not written
     three.evaluate(NEVER_WRITTEN)
     three.close()
-    person.context.set_offline(False)
+    person.offline(False)
     again = person.tab()
     expect(box(again, "buy tea")).to_be_checked()
     sent(again)
