@@ -592,9 +592,13 @@ async def test_a_life_after_remove_all(desk: Desk) -> None:
     await desk.store.remove_all([desk.user], soon())
     known: dict[str, Any] = {}
     sync = await desk.follow(known, None)
-    task = await desk.add("again")
-    await desk.follow(known, sync)
-    assert known == {task.id: task}
+    for number in range(5):
+        await desk.add(f"again {number}")
+    # In pages, too: they come to an end.
+    for limit in (2, 1000, 3):
+        sync = await desk.follow(known, sync, limit)
+        assert await desk.is_up_to_date(known)
+    assert len(known) == 5
 
 
 # Copying.

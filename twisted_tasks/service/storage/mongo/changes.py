@@ -77,8 +77,10 @@ class ChangeListing:
         if sync is None or reset or isinstance(sync, syncs.Whole | syncs.Tally):
             going_on = sync if isinstance(sync, syncs.Whole) and not reset else None
             tasks, following = await self._everything(query, going_on, now, deadline)
-            # What changed between the pages of a listing of everything is told behind it.
-            more = isinstance(following, syncs.Whole) or going_on is not None
+            # What changed between the pages of a listing of everything is told behind it, unless that would be the same
+            # listing again.
+            behind = going_on is not None and syncs.is_good(following, now, emptied)
+            more = isinstance(following, syncs.Whole) or behind
             return Changes(tasks, [], syncs.write(store, query.user_id, following), more, reset)
         page = sync if isinstance(sync, syncs.Page) else _first_page(sync, now)
         told, next_page = await self._some(query, page, deadline)

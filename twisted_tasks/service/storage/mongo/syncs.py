@@ -102,6 +102,8 @@ def is_good(sync: Sync, now: int, emptied: int | None) -> bool:
     @param emptied: when everything of the user was last removed; None: not lately.
     """
     first = began(sync)
-    if emptied is not None and first <= emptied + LOOK_BACK_MS:
+    if emptied is not None and first <= emptied + (0 if isinstance(sync, Whole) else LOOK_BACK_MS):
+        # What was removed may be seen for a while. A listing that is under way goes on, or one of several pages would
+        # never end in that time; what follows it begins anew.
         return False
     return now - _DAY_MS <= first <= now + LOOK_BACK_MS
