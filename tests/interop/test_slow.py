@@ -7,7 +7,8 @@ import ssl
 import struct
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -20,19 +21,39 @@ Connect = Callable[[], socket.socket]
 LIMITS = {"message_timeout": 2, "max_unsent": 4 * 2**20, "max_message_size": 2**20}
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    folder = tmp_path_factory.mktemp("served")
+@contextmanager
+def serving(folder: Path, limits: dict[str, int]) -> Iterator[Served]:
     authority = Authority(folder, "authority")
     pem = authority.sign("localhost", "services", ("localhost",))
     endpoints = [f"ssl:0:interface=127.0.0.1:privateKey={pem}:certKey={pem}", f"unix:{folder}/socket"]
-    with Served(folder, *endpoints, limits=LIMITS) as served:
+    with Served(folder, *endpoints, limits=limits) as served:
         yield served
 
 
-@pytest.fixture(params=["tcp", "ssl", "unix"])
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with serving(tmp_path_factory.mktemp("served"), LIMITS) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One that waits as long for its clients as by default."""
+    limits = {name: limit for name, limit in LIMITS.items() if name != "message_timeout"}
+    with serving(tmp_path_factory.mktemp("patient"), limits) as served:
+        yield served
+
+
+WAYS = ["tcp", "ssl", "unix"]
+
+
+@pytest.fixture(params=WAYS)
 def connect(request: pytest.FixtureRequest, served: Served) -> Connect:
     """Connects in each of these ways."""
+    return connecting(served, request.param)
+
+
+def connecting(served: Served, way: str) -> Connect:
     folder = served.log.parent
 
     def tcp(port: int = served.port) -> socket.socket:
@@ -48,8 +69,8 @@ def connect(request: pytest.FixtureRequest, served: Served) -> Connect:
         made.connect(str(folder / "socket"))
         return made
 
-    made: Connect = {"tcp": tcp, "ssl": tls, "unix": unix}[request.param]
-    return made
+    made: dict[str, Connect] = {"tcp": tcp, "ssl": tls, "unix": unix}
+    return made[way]
 
 
 def read_all(connection: socket.socket) -> bytes:
@@ -104,9 +125,10 @@ def test_closes_its_side(connect: Connect) -> None:
     assert [seqid for _, seqid, _ in found] == list(range(1000))
 
 
-def test_too_much(connect: Connect) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_too_much(patient: Served, way: str) -> None:
     """A client that is cut off in the middle of a message it sends can read why."""
-    with closing(connect()) as connection:
+    with closing(connecting(patient, way)()) as connection:
         message = call("blob", 7, framed=False, raw=bytes(3_000_000))
         try:
             for at in range(0, len(message), 100_000):
