@@ -116,15 +116,21 @@ async def test_errors_that_stay(replica_set: ReplicaSet) -> None:
 @pytest_twisted.ensureDeferred
 async def test_a_slow_operation(replica_set: ReplicaSet) -> None:
     """An operation the server is stuck in times out; others go on meanwhile, and one connection is given up."""
-    primary = replica_set.primary()
-    async with opened(replica_set.uri, database=new_database(), pool_size=4) as store:
+    primary, database = replica_set.primary(), new_database()
+    async with opened(replica_set.uri, database=database, pool_size=4) as store:
         (known,) = tasks = [new_task()]
         await store.add(tasks, soon())
         await until(CLOCK, lambda: store.state().ready == 4)
         before = store.state()
-        primary.fail(["insert"], times=1, blockConnection=True, blockTimeMS=3000)
+        blocks = {"failCommands": ["insert"], "namespace": f"{database}.tasks", "blockConnection": True}
+        point = primary.command(
+            "configureFailPoint", "failCommand", mode={"times": 1}, data={**blocks, "blockTimeMS": 3000}
+        )
         began = CLOCK.seconds()
         stuck = store.add([new_task()], soon(1.0))
+        # On a busy server the next insert could overtake it, and be the one that is blocked.
+        entered = {"timesEntered": point["count"] + 1, "maxTimeMS": 60_000}
+        await blocking(primary.command, "waitForFailPoint", "failCommand", **entered)
         while not stuck.called:
             assert CLOCK.seconds() - began < HANG
             task = new_task()
