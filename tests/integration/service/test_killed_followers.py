@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.clients import OURS, thriftpy2_client
 from tests.support.daemon import Daemon
+from tests.support.following import apply, living
 from tests.support.mongo_stores import new_database
 from tests.support.mongod import Mongod
 
@@ -30,11 +31,7 @@ class Follower:
         """Ask so many times at most, until there is no more. Return whether there was an end."""
         for _ in range(answers):
             answer = client.changes("me", self.sync, limit)
-            if answer.reset:
-                self.known.clear()
-            for item in [*answer.tasks, *answer.removed]:
-                if item.id not in self.known or item.version >= self.known[item.id].version:
-                    self.known[item.id] = item
+            apply(self.known, answer)
             self.sync = answer.sync
             if not answer.more:
                 return True
@@ -43,7 +40,7 @@ class Follower:
     @property
     def living(self) -> dict[str, tuple[str, int]]:
         """The tasks it believes to be there: names and versions."""
-        return {id: (item.name, item.version) for id, item in self.known.items() if isinstance(item, OURS.Task)}
+        return {task.id: (task.name, task.version) for task in living(self.known, OURS.Task).values()}
 
 
 def write(port: int, seed: int) -> None:

@@ -21,6 +21,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import blockingCallFromThread, deferToThread
 
 from tests.integration.service.storage.test_versions import Desk
+from tests.support.following import apply, living
 from tests.support.mongo_stores import CLOCK, new_database, new_task, opened
 from tests.support.mongod import Mongod
 from twisted_tasks.model import Task
@@ -91,17 +92,8 @@ class Follower:
 
     def take(self, answer: Any) -> None:
         """Apply an answer."""
-        if answer.reset:
-            self.known.clear()
-        for item in [*answer.tasks, *answer.removed]:
-            if item.id not in self.known or item.version >= self.known[item.id].version:
-                self.known[item.id] = item
+        apply(self.known, answer)
         self.sync = answer.sync
-
-    @property
-    def living(self) -> dict[str, Task]:
-        """The tasks it believes to be there."""
-        return {task.id: task for task in self.known.values() if isinstance(task, Task)}
 
 
 async def play(stores: list[Any], steps: list[Step]) -> None:
@@ -129,7 +121,7 @@ async def play(stores: list[Any], steps: list[Step]) -> None:
         # What was added behind the place of a listing that was under way is told by the one after it.
         for limit in (number % 3 + 1, 1000):
             follower.sync = await desks[number % 2].follow(follower.known, follower.sync, limit)
-        assert follower.living == there
+        assert living(follower.known) == there
 
 
 def _skewed(user: str, skew_ms: int) -> Task:

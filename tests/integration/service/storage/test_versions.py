@@ -12,6 +12,7 @@ from bson import ObjectId
 from twisted.internet import reactor
 from zope.interface.verify import verifyObject
 
+from tests.support.following import apply, living
 from tests.support.stores import COPIED_STORES, STORES
 from twisted_tasks.model import (
     KEYS_KEPT,
@@ -100,20 +101,14 @@ class Desk:
             answer = await self.changes(sync, limit)
             assert len(answer.tasks) + len(answer.removed) <= limit
             assert answer.tasks or answer.removed or not answer.more
-            if answer.reset:
-                known.clear()
-            for item in [*answer.tasks, *answer.removed]:
-                before = known.get(item.id)
-                if before is None or item.version >= before.version:
-                    known[item.id] = item
+            apply(known, answer)
             sync = answer.sync
             if not answer.more:
                 return sync
         raise AssertionError("no end to changes")
 
     async def is_up_to_date(self, known: dict[str, Any]) -> bool:
-        living = {task.id: task for task in known.values() if isinstance(task, Task)}
-        return living == {task.id: task for task in await self.all()}
+        return living(known) == {task.id: task for task in await self.all()}
 
 
 @pytest_twisted.async_yield_fixture(params=STORES)

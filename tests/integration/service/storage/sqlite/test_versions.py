@@ -20,6 +20,7 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 from twisted.logger import capturedLogs
 
+from tests.support.following import apply, living
 from twisted_tasks.model import (
     ALWAYS,
     ChangesQuery,
@@ -80,20 +81,6 @@ async def follow(store: Any, user: str, known: dict[str, Any], sync: str | None,
         sync = answer.sync
         if not answer.more:
             return answer.sync  # type: ignore[no-any-return]
-
-
-def apply(known: dict[str, Any], answer: Any) -> None:
-    """Do what a follower does with an answer."""
-    if answer.reset:
-        known.clear()
-    for item in [*answer.tasks, *answer.removed]:
-        before = known.get(item.id)
-        if before is None or item.version >= before.version:
-            known[item.id] = item
-
-
-def living(known: dict[str, Any]) -> dict[str, Task]:
-    return {item.id: item for item in known.values() if isinstance(item, Task)}
 
 
 # The upgrade.
