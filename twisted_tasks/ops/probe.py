@@ -12,6 +12,8 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from twisted_tasks.ops.looping import unending
+
 
 class Probe(Service):
     """Asks every few seconds whether something works, and keeps the last result.
@@ -42,8 +44,7 @@ class Probe(Service):
         self._what = what
         self._clock = clock
         self._timeout = timeout
-        self._loop = LoopingCall(self._look)
-        self._loop.clock = clock
+        self._loop = unending(self._look, self._bug, clock)
         self._interval = interval
         self._looking: Deferred[LoopingCall] | None = None
         self.ok = False
@@ -68,6 +69,9 @@ class Probe(Service):
 
     def _look(self) -> Deferred[None]:
         return self._ping(self._clock.seconds() + self._timeout).addCallbacks(self._works, self._fails)
+
+    def _bug(self, failure: Failure) -> None:
+        self._log.failure("looking whether {what} works met a bug", failure, what=self._what)
 
     def _works(self, result: object) -> None:
         self._turn(True, f"{self._what} works")

@@ -70,3 +70,14 @@ def test_stops(looked: Looked) -> None:
     looked.looks[0].callback(None)
     assert stopped == [None]
     assert looked.clock.getDelayedCalls() == []
+
+
+def test_a_bug_ends_no_looks(looked: Looked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look that goes wrong is logged, and the next one tells how things are."""
+    with capturedLogs() as events, monkeypatch.context() as patch:
+        patch.setattr(looked.probe, "_ping", lambda deadline: 1 / 0)
+        looked.probe.startService()
+    assert [event["log_failure"].type for event in events] == [ZeroDivisionError]
+    looked.clock.advance(2.0)
+    looked.looks[0].callback(None)
+    assert looked.probe.health() == (True, "the task store works")

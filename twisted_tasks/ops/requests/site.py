@@ -9,11 +9,12 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress, IReactorTime
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.web.http import RESPONSES
 from twisted.web.server import Site as WebSite
 
+from twisted_tasks.ops.looping import unending
 from twisted_tasks.ops.requests.channel import Channel
 from twisted_tasks.ops.requests.head import Head, Refused
 from twisted_tasks.ops.requests.request import Fields, Request
@@ -86,8 +87,7 @@ class Site(WebSite):
         self._channels: dict[Channel, None] = {}
         self._drained: Deferred[None] | None = None
         self._date = (-1, b"")
-        self._sweeps = LoopingCall(self._sweep)
-        self._sweeps.clock = clock
+        self._sweeps = unending(self._sweep, _bug, clock)
 
     def startFactory(self) -> None:
         """Begin to time connections."""
@@ -185,3 +185,7 @@ class Site(WebSite):
         """End every connection now."""
         for channel in tuple(self._channels):
             channel.transport.abortConnection()
+
+
+def _bug(failure: Failure) -> None:
+    _log.failure("timing connections over HTTP met a bug", failure)

@@ -16,10 +16,11 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import connectionDone
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
+
+from twisted_tasks.ops.looping import unending
 
 _log = Logger()
 
@@ -86,8 +87,7 @@ class WorkerEnd:
         self._health = health
         self._metrics = metrics
         self.channel = Channel(self._heard, orphaned)
-        self._beats = LoopingCall(self._beat)
-        self._beats.clock = clock
+        self._beats = unending(self._beat, _bug, clock)
 
     def start(self) -> None:
         """Begin to send heartbeats. The channel must be connected."""
@@ -123,3 +123,7 @@ class WorkerEnd:
             self.channel.send(metrics=self._metrics())
         elif (what := message.get("do")) in self._do:
             self._do[what]()
+
+
+def _bug(failure: Failure) -> None:
+    _log.failure("a heartbeat met a bug", failure)

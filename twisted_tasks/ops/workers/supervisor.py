@@ -13,12 +13,13 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, TimeoutError, gatherResults
 from twisted.internet.interfaces import IDelayedCall, IListeningPort, IReactorTime
 from twisted.internet.protocol import ServerFactory
-from twisted.internet.task import LoopingCall
 from twisted.internet.tcp import Port
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from twisted_tasks.ops.companions import Companions
 from twisted_tasks.ops.listening import Listen, Listeners, proxied
+from twisted_tasks.ops.looping import unending
 from twisted_tasks.ops.metrics import counter, gauge
 from twisted_tasks.ops.notify import Notifier
 from twisted_tasks.ops.start import StartError
@@ -92,8 +93,7 @@ class Supervisor(Service):
         self._pauses: dict[int, IDelayedCall] = {}
         self._retired = Tally(maxima)
         self._restarts = 0
-        self._polls = LoopingCall(self._poll)
-        self._polls.clock = clock
+        self._polls = unending(self._poll, _bug, clock)
         self._was_ready = False
         self._waiting: Deferred[None] = Deferred()
         self.companions = Companions()
@@ -269,3 +269,7 @@ class Supervisor(Service):
         if not self._workers:
             self._waiting.callback(None)
         return self._waiting
+
+
+def _bug(failure: Failure) -> None:
+    _log.failure("looking after the workers met a bug", failure)

@@ -8,6 +8,7 @@ import pytest
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 
 from tests.support.hostile_http import BAD_CHUNKS, REFUSED
@@ -172,6 +173,17 @@ def test_silence() -> None:
     server.pass_time(58)
     assert not server.transport.disconnecting
     server.pass_time(3)
+    assert server.transport.disconnecting
+
+
+def test_a_bug_ends_no_time_outs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that cannot be looked at is logged, and is timed by the next look."""
+    server = Server(request_time=30)
+    with capturedLogs() as events, monkeypatch.context() as patch:
+        patch.setattr(server.channel, "look", lambda now: 1 / 0)
+        server.pass_time(2)
+    assert [event["log_failure"].type for event in events] == [ZeroDivisionError] * 2
+    server.pass_time(29)
     assert server.transport.disconnecting
 
 

@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ProcessDone, ProcessTerminated
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.logger import capturedLogs
 from twisted.protocols.policies import WrappingFactory
 from twisted.python.failure import Failure
 
@@ -211,6 +212,18 @@ def test_silence() -> None:
         first.says(health=[True, "works"])
     assert (first.killed, second.killed) == (False, True)
     assert len(workers.processes) == 3
+
+
+def test_a_bug_lets_no_worker_hang(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look after the workers that goes wrong is logged, and the next one still kills who is silent."""
+    workers = Set()
+    with capturedLogs() as events, monkeypatch.context() as patch:
+        patch.setattr(WorkerHandle, "ask_metrics", lambda self: 1 / 0)
+        workers.clock.advance(5.0)
+    assert ZeroDivisionError in [event["log_failure"].type for event in events if "log_failure" in event]
+    for _ in range(8):
+        workers.clock.advance(5.0)
+    assert workers.processes[0].killed
 
 
 def test_metrics() -> None:

@@ -11,8 +11,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from twisted_tasks.model import TaskError
+from twisted_tasks.ops.looping import unending
 from twisted_tasks.ops.sqlite.schema import Unusable
 from twisted_tasks.ops.sqlite.verdict import code
 from twisted_tasks.service.storage.sqlite import writes
@@ -122,22 +124,19 @@ class Purge:
         self._now_ms = now_ms
         self._keep_ms = keep_ms
         self._keeps_contents = keeps_contents
-        self._loop = LoopingCall(self._run)
-        self._loop.clock = clock
+        self._loop = unending(self._forget, self._bug, clock)
 
     def start(self) -> None:
         """Look now, and then every hour."""
-        self._loop.start(_PURGE).addErrback(
-            lambda failure: self._log.failure("forgetting removed tasks met a bug", failure)
-        )
+        self._loop.start(_PURGE)
 
     def stop(self) -> None:
         """Look no more."""
         if self._loop.running:
             self._loop.stop()
 
-    def _run(self) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._forget())
+    def _bug(self, failure: Failure) -> None:
+        self._log.failure("forgetting removed tasks met a bug", failure)
 
     async def _forget(self) -> None:
         try:
