@@ -25,7 +25,7 @@ async def listen(api: Api, call: Call) -> Answer:
         raise Problem(BAD_HEADER, "Last-Event-ID is an id of an event of this stream")
     # Before the client hears that it listens: from then on it believes to have all that was written until then.
     sync = "" if last else await api.hub.sync_of(call.account_id)
-    api.hub.check_room(call.account_id)
+    api.hub.check_room(call.account_id)  # others may have come meanwhile
     # Proxies that buffer answers would keep events back; this is how nginx is told not to.
     fields = [(b"X-Accel-Buffering", b"no"), (b"Cache-Control", b"no-store")]
     return Answer(200, fields=fields, media_type=MEDIA_TYPE.encode(), sync=sync)

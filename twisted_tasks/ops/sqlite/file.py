@@ -62,13 +62,13 @@ class OpenFile:
     """
 
     def __init__(self, path: str) -> None:
-        self._path = path
+        self._path, self._wal_path, self._shm_path = path, f"{path}-wal", f"{path}-shm"
         self._lock = Lock()
         self._overwritten = self._cut = False
         self._anchor = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._anchor.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # makes the files beside it
-        self._identities = {name: _identity(os.stat(name)) for name in (path, f"{path}-wal", f"{path}-shm")}
-        self._shm = os.open(f"{path}-shm", os.O_RDONLY)
+        self._identities = {name: _identity(os.stat(name)) for name in (path, self._wal_path, self._shm_path)}
+        self._shm = os.open(self._shm_path, os.O_RDONLY)
         # Mapped, since a system call lets go of Python's lock, which a busy reactor is slow to give back.
         self._shm_head = mmap(self._shm, _SHM_HEAD, prot=PROT_READ)
         self._seen: _Content | None = None
@@ -78,7 +78,7 @@ class OpenFile:
         """Raise FileLost when the main file or one of those beside it is lost."""
         with self._lock:
             self._check_wal()
-            self._identified(f"{self._path}-shm")
+            self._identified(self._shm_path)
             self._check_main()
 
     def check_wal(self) -> None:
@@ -98,15 +98,14 @@ class OpenFile:
             _KEPT.append(self._shm_head)
 
     def _check_wal(self) -> None:
-        path = f"{self._path}-wal"
         before = self._wal_length()
-        length = self._identified(path).st_size
+        length = self._identified(self._wal_path).st_size
         # A checkpoint may have made it shorter in between; then it says so.
         if length < before and self._wal_length() == before:
             self._cut = True
         if self._cut:
             raise FileLost(
-                f"{path} was cut short, and what stood there is lost:"
+                f"{self._wal_path} was cut short, and what stood there is lost:"
                 " stop the daemon, keep a copy of the files, and start it again or put a backup in place"
             )
 
