@@ -25,7 +25,7 @@ def test_the_document_and_the_gateway_agree(tmp_path: Path) -> None:
         ]
         hooks = {
             "GATEWAY_URL": app.url,
-            "SCHEMATHESIS_HOOKS": "tests.support.schemathesis_auth",
+            "SCHEMATHESIS_HOOKS": "tests.support.schemathesis_hooks",
             "PYTHONPATH": str(ROOT),
         }
         ended = subprocess.run(

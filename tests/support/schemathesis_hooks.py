@@ -1,10 +1,12 @@
-"""Hooks of schemathesis: it calls as somebody with a token, or, where only a session will do, as somebody new."""
+"""Hooks of schemathesis: who it calls as, and what it does not know of removed tasks."""
 
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from typing import Any
+from urllib.parse import urlsplit
 
 import schemathesis
 
@@ -15,6 +17,10 @@ from twisted_tasks.gateway.api.credentials import COOKIE
 _URL = os.environ["GATEWAY_URL"]
 _SESSIONS = ("/account", "/session", "/tokens")
 _token: list[str] = []
+
+_ID = re.compile("[0-9a-f]{24}")
+_TASK = re.compile(f"/api/v1/tasks/({_ID.pattern})(/restore)?")
+_removed: set[str] = set()
 
 
 def _entered() -> str:
@@ -50,3 +56,29 @@ class Auth:
         case.cookies = {name: value} if name == COOKIE else {}
         if name != COOKIE:
             case.headers[name] = value
+
+
+@schemathesis.check
+def removed_tasks_are_gone(context: Any, response: Any, case: Any) -> None:
+    """A removed task is neither shown nor changed before it is restored.
+
+    It stands for `use_after_free`, which does not take a restoration for one.
+    """
+    if not 200 <= response.status_code < 300:
+        return
+    request = response.request
+    path = urlsplit(request.url).path
+    if path == "/api/v1/tasks/batch":
+        # Its operations may restore; what they remove is not followed.
+        _removed.difference_update(_ID.findall(response.content.decode()))
+        return
+    match = _TASK.fullmatch(path)
+    if match is None:
+        return
+    task_id, restored = match.groups()
+    if restored:
+        _removed.discard(task_id)
+    elif request.method == "DELETE":
+        _removed.add(task_id)
+    else:
+        assert task_id not in _removed, f"{request.method} of a removed task is answered {response.status_code}"
