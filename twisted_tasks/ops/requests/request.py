@@ -55,7 +55,7 @@ class Request(WebRequest):
 
     @ivar head: what its head said.
     @ivar body: its body.
-    @ivar answered: seconds on the site's clock when it came.
+    @ivar arrived: seconds on the site's clock when it came.
     """
 
     defaultContentType = None
