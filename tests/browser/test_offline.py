@@ -271,3 +271,23 @@ def test_a_server_that_is_busy(person: Person) -> None:
     page.unroute("**/api/v1/tasks**")
     sent(page)
     expect(page.get_by_text("The server cannot answer at the moment.")).to_have_count(0)
+
+
+@pytest.mark.parametrize("why", ["no network", "a busy server"])
+def test_pauses_hold(person: Person, why: str) -> None:
+    """What cannot be sent is tried again after a pause that grows, or the one the server asks for; not at once."""
+    page = person.sign_up()
+    person.allowed = ("Failed to load resource",)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if request.method == "POST" else None)
+    if why == "no network":
+        person.offline(True)
+    else:
+        busy = {"status": 503, "headers": {"Retry-After": "60"}, "body": "{}"}
+        page.route("**/api/v1/tasks**", lambda route: route.fulfill(**busy))
+    add(page, "buy tea")
+    expect(page.get_by_text("1 change waits.")).to_be_visible()
+    menu(page, "Log out")
+    expect(page.get_by_role("button", name="Log out anyway")).to_be_visible()
+    page.wait_for_timeout(3000)
+    assert 1 <= len(asked) < 10  # it was hundreds: what went out woke the work that waited

@@ -99,6 +99,11 @@ export class Engine {
 
   /** Takes a change that a person made. Fires when it is kept. */
   async apply(change: Change): Promise<void> {
+    await this.take(change);
+    if (change.put) this.work.poke();
+  }
+
+  private async take(change: Change): Promise<void> {
     const { account, data } = this.store.state;
     if (account === null) return;
     const kept = fresh(data, change);
@@ -106,13 +111,15 @@ export class Engine {
     this.store.dispatch({ type: "change", change: kept });
     await this.keep(account, kept).finally(isKept);
     this.tabs.tell({ type: "change", account: account.id, change: kept });
-    if (kept.put) this.work.poke();
   }
 
-  /** Takes what the server told of an account. It may come late: after a logout, or when somebody else has logged in. */
+  /**
+   * Takes what the work itself changes, for an account: what is about to be sent, and what the server told. It may come
+   * late: after a logout, or when somebody else has logged in. It wakes nobody: the work knows, and its pauses hold.
+   */
   private async applyFor(account: string | null, change: Change): Promise<void> {
     if (account !== this.store.state.account?.id) throw new AccountGone();
-    await this.apply(change);
+    await this.take(change);
   }
 
   show(values: (Action & { type: "show" })["values"]): void {
