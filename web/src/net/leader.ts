@@ -12,6 +12,7 @@ import { changes, sendBatch, sendOne } from "./tasks.ts";
 
 const FIRST_WAIT = 1000; // ms, doubled with each failure
 const LONGEST_WAIT = 10_000;
+const LONGEST_ASKED = 300_000; // ms, when the server says how long; timers take no more than 24 days
 /** With a stream open there is nothing to wait for but its events. */
 const QUIET = 300_000;
 /** News are asked for as often as this where no event stream can be had. */
@@ -101,8 +102,17 @@ export class Leader {
       this.hasNews = true;
       if (signal.aborted) return 0;
       this.around.onConnection(error.status === null ? "offline" : "busy");
-      return error.retryAfter ?? Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.failures++) * (0.75 + Math.random() / 2);
+      return this.waitFor(error.retryAfter);
     }
+  }
+
+  /**
+   * Returns how long to wait after a failure, in ms, and not the same in all browsers. Whatever the server asks for is
+   * no reason to come back at once, or never.
+   */
+  private waitFor(asked: number | null): number {
+    if (asked !== null) return Math.min(LONGEST_ASKED, Math.max(FIRST_WAIT, asked)) * (1 + Math.random() / 4);
+    return Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.failures++) * (0.75 + Math.random() / 2);
   }
 
   private send(): Promise<void> {
