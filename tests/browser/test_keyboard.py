@@ -244,7 +244,7 @@ def test_a_reload_at_once(three: Page) -> None:
     expect(items(three)).to_have_count(3)
     expect(box(three, "buy tea")).to_be_checked()
     sent(three)
-    assert three.evaluate("Object.keys(localStorage).filter(name => name.includes('journal'))") == []
+    three.wait_for_function("() => !Object.keys(localStorage).some(name => name.includes('journal'))")
     three.reload()
     expect(box(three, "buy tea")).to_be_checked()
 

@@ -100,14 +100,14 @@ export class Engine {
   /** Takes a change that a person made. Fires when it is kept. */
   async apply(change: Change): Promise<void> {
     await this.take(change);
-    if (change.put) this.work.poke();
+    if (change.put?.length) this.work.poke();
   }
 
   private async take(change: Change): Promise<void> {
     const { account, data } = this.store.state;
     if (account === null) return;
     const kept = fresh(data, change);
-    const isKept = kept.put ? journal.note(account.id, kept) : () => undefined;
+    const isKept = kept.put?.length ? journal.note(account.id, kept) : () => undefined;
     this.store.dispatch({ type: "change", change: kept });
     await this.keep(account, kept).finally(isKept);
     this.tabs.tell({ type: "change", account: account.id, change: kept });
