@@ -57,7 +57,11 @@ def complaint(ended: subprocess.CompletedProcess[str]) -> str:
             ["--mongo-uri", "mongodb://db", "--mongo-host", "db"],
             "--mongo-uri and --mongo-host cannot be given together",
         ),
-        (["--sqlite", "/nowhere/at/all"], "cannot use /nowhere/at/all as the task store: "),
+        (
+            ["--sqlite", "/nowhere/at/all"],
+            "cannot use /nowhere/at/all as the task store: unable to open database file: No such file or directory "
+            f"(user {os.getuid()} needs to write to the folder /nowhere/at)",
+        ),
         (["--host", "203.0.113.1"], "cannot listen on tcp:6001:interface=203.0.113.1: "),
     ],
 )
