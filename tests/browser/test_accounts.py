@@ -10,7 +10,21 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.support.app import App
-from tests.support.browser import PASSWORD, Crowd, Person, add, box, crowd, go, items, menu, new_task, sent, shows
+from tests.support.browser import (
+    PASSWORD,
+    Crowd,
+    Person,
+    add,
+    box,
+    crowd,
+    go,
+    items,
+    log_out,
+    menu,
+    new_task,
+    sent,
+    shows,
+)
 from tests.support.command import run
 
 
@@ -30,8 +44,7 @@ def test_signup_logout_login(person: Person) -> None:
     page = person.sign_up()
     add(page, "buy tea")
     sent(page)
-    menu(page, "Log out")
-    expect(page.get_by_role("button", name="Log in")).to_be_visible()
+    log_out(page)
     person.log_in(person.username)
     expect(box(page, "buy tea")).to_be_visible()
 
@@ -51,6 +64,20 @@ def test_a_late_answer_to_a_logout_does_not_end_the_next_session(person: Person)
     sent(page)
     page.reload()
     expect(box(page, "buy tea")).to_be_visible()
+
+
+def test_a_page_that_is_left_before_its_logout_is_answered(person: Person) -> None:
+    """The session is over, its end is asked for once more when the page is opened, and the next login works."""
+    page = person.sign_up()
+    person.allowed = ("Failed to load resource: the server responded with a status of 401",)  # there is none to end
+    page.route("**/api/v1/session", lambda route: route.fetch() and None, times=1)  # heard, and never answered
+    with page.expect_request(lambda request: request.method == "DELETE"):
+        menu(page, "Log out")
+    page.get_by_role("button", name="Log in").wait_for()
+    with page.expect_response(lambda response: response.request.method == "DELETE") as answer:
+        page.reload()
+    assert answer.value.status == 401
+    person.log_in(person.username)
 
 
 def test_nothing_is_asked_for_after_a_logout(person: Person) -> None:
@@ -220,8 +247,7 @@ def test_change_username(person: Person) -> None:
     part.get_by_label("Current password").fill(PASSWORD)
     part.get_by_role("button", name="Change username").click()
     expect(page.get_by_text("The username is changed.")).to_be_visible()
-    menu(page, "Log out")
-    page.get_by_role("button", name="Log in").wait_for()
+    log_out(page)
     person.log_in(f"{person.username}-new")
 
 
@@ -238,8 +264,7 @@ def test_change_password(person: Person) -> None:
     part.get_by_label("Current password").fill(PASSWORD)
     part.get_by_role("button", name="Change password").click()
     expect(page.get_by_text("The password is changed.")).to_be_visible()
-    menu(page, "Log out")
-    page.get_by_role("button", name="Log in").wait_for()
+    log_out(page)
     person.log_in(person.username, "nine green apples")
 
 

@@ -266,6 +266,13 @@ def menu(page: Page, name: str) -> None:
     page.get_by_role("link", name=name).or_(page.get_by_role("button", name=name, exact=True)).click()
 
 
+def log_out(page: Page) -> None:
+    """Log out, and wait for the server's answer: a page that is left before it asks again when it is opened."""
+    menu(page, "Log out")
+    page.get_by_role("button", name="Log in").wait_for()
+    page.wait_for_function("localStorage.getItem('tasks.logout') === null")
+
+
 def sent(page: Page) -> None:
     """Wait until nothing waits to be sent."""
     expect(page.locator(".row.pending")).to_have_count(0)
