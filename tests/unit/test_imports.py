@@ -1,4 +1,4 @@
-"""The one-way imports of docs/architecture.md."""
+"""The one-way imports of docs/architecture.md, and one name for one class."""
 
 from __future__ import annotations
 
@@ -111,3 +111,22 @@ def test_there_is_no_circle() -> None:
         for module in free:
             del left[module]
     assert not left, f"these modules import one another: {sorted(left)}"
+
+
+# What a name may mean twice for. Each daemon's command line is its plugin's `Options`, as Twisted calls it; the schemas
+# are named as the OpenAPI document names them, and a client's author should find the words of the domain there.
+_NAMED_BY_OTHERS = ("/tap.py", "gateway/api/schemas.py")
+
+
+def test_no_two_classes_have_one_name() -> None:
+    """A search for a class's name finds one class."""
+    places: dict[str, list[str]] = {}
+    for path in sorted(ROOT.rglob("*.py")):
+        place = str(path.relative_to(ROOT.parent))
+        if place.startswith("twisted_tasks/gen/") or place.endswith(_NAMED_BY_OTHERS):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(place)
+    assert len(places) > 100
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}

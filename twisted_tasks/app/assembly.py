@@ -27,7 +27,7 @@ _OWN = ("process_", "python_", "reactor_")
 """How the names of metrics begin that the gateway's assembly has of the same process."""
 
 
-def assemble(settings: config.Settings, context: Context) -> Parts:
+def assemble(settings: config.AppSettings, context: Context) -> Parts:
     """Put both together. Nothing is opened: that is for the daemon's `startService`.
 
     The service starts before the gateway and stops after it.
@@ -46,7 +46,7 @@ def assemble(settings: config.Settings, context: Context) -> Parts:
     return replace(parts, describe=lambda: (*parts.describe(), *inner.describe()).__iter__())
 
 
-def _assemble_service(settings: config.Settings, context: Context) -> Parts:
+def _assemble_service(settings: config.AppSettings, context: Context) -> Parts:
     # TLS, health and metrics are of the process, and the gateway has them.
     about = replace(settings.service, tls=None, http=None)
     listen = make_endpoints(context.reactor, about.listen)
@@ -88,7 +88,7 @@ def _url_of(scheme: str, ports: Any) -> str | None:
     return None
 
 
-async def _check(settings: config.Settings, reactor: Any, clock: IReactorTime) -> str:
+async def _check(settings: config.AppSettings, reactor: Any, clock: IReactorTime) -> str:
     """Return what is in both stores, in a sentence. Raises ValueError with the cause when one could not be used."""
     tasks = await service.PROGRAM.check(settings.service, reactor, clock)
     accounts = await gateway.check(settings, reactor, clock)

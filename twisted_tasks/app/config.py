@@ -33,13 +33,13 @@ SETTINGS: tuple[Setting, ...] = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(gateway_config.Settings):
+class AppSettings(gateway_config.GatewaySettings):
     """What concerns the gateway and the process, and apart from it the service."""
 
-    service: service_config.Settings
+    service: service_config.ServiceSettings
 
 
-def load(options: Options, environment: Mapping[str, str]) -> Settings:
+def load(options: Options, environment: Mapping[str, str]) -> AppSettings:
     """Make Settings of what was typed.
 
     @raise ConfigError: for the first thing that makes no sense.
@@ -49,4 +49,4 @@ def load(options: Options, environment: Mapping[str, str]) -> Settings:
         raise ConfigError(f"{given.source['workers']}: tasks-app is one process; run tasks and tasks-gateway for more")
     service = service_config.settings_of(given, environment)
     gateway = gateway_config.settings_of(given, environment)
-    return Settings(**vars(gateway), service=service)
+    return AppSettings(**vars(gateway), service=service)

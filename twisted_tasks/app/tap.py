@@ -18,7 +18,7 @@ class Options(DaemonOptions):
     """The command line of `twistd tasks-app`."""
 
     program = PROGRAM
-    settings: config.Settings
+    settings: config.AppSettings
 
     def postOptions(self) -> None:
         """Check the options, alone and against each other."""

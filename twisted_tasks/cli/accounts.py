@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from twisted_tasks.cli.options import Options, common, pass_options
+from twisted_tasks.cli.options import CommandOptions, common, pass_options
 from twisted_tasks.gateway.config_table import ACCOUNTS, SETTINGS
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -46,7 +46,7 @@ def accounts() -> None:
 @_store
 @common
 @pass_options
-def list_(options: Options, **given: str | None) -> None:
+def list_(options: CommandOptions, **given: str | None) -> None:
     """List all accounts, by username."""
     from twisted_tasks.cli import administering
 
@@ -59,7 +59,7 @@ def list_(options: Options, **given: str | None) -> None:
 @_store_and_url
 @common
 @pass_options
-def add(options: Options, username: str, user_id: str | None, **given: str | None) -> None:
+def add(options: CommandOptions, username: str, user_id: str | None, **given: str | None) -> None:
     """Make an account, and print a link by which its owner sets a password.
 
     The link can be used once, within an hour. With --user-id the account has the tasks that are there already under
@@ -75,7 +75,7 @@ def add(options: Options, username: str, user_id: str | None, **given: str | Non
 @_store_and_url
 @common
 @pass_options
-def reset_password(options: Options, username: str, **given: str | None) -> None:
+def reset_password(options: CommandOptions, username: str, **given: str | None) -> None:
     """Print a link by which the account's owner sets a new password.
 
     The link can be used once, within an hour, and takes the place of links before it. The old password and the sessions
@@ -91,7 +91,7 @@ def reset_password(options: Options, username: str, **given: str | None) -> None
 @_store
 @common
 @pass_options
-def revoke(options: Options, username: str, **given: str | None) -> None:
+def revoke(options: CommandOptions, username: str, **given: str | None) -> None:
     """End all sessions, tokens and links of an account. Its password holds."""
     from twisted_tasks.cli import administering
 
@@ -103,7 +103,7 @@ def revoke(options: Options, username: str, **given: str | None) -> None:
 @_store
 @common
 @pass_options
-def remove(options: Options, username: str, **given: str | None) -> None:
+def remove(options: CommandOptions, username: str, **given: str | None) -> None:
     """Delete an account and its tasks.
 
     Nobody can use it any more when this ends. A gateway that runs removes the tasks, and then the account, within a

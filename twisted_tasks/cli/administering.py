@@ -11,7 +11,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from twisted_tasks.cli.options import Options
+from twisted_tasks.cli.options import CommandOptions
 from twisted_tasks.cli.run import run
 from twisted_tasks.cli.screen import Screen, clean
 from twisted_tasks.cli.status import Status, Trouble
@@ -19,7 +19,7 @@ from twisted_tasks.cli.stores import describe
 from twisted_tasks.gateway import config
 from twisted_tasks.gateway.accounts.administration import Administration, Listed
 from twisted_tasks.gateway.accounts.errors import AccountError, AccountsUnavailable, NotFound
-from twisted_tasks.gateway.accounts.storage.interface import StoreMisconfigured
+from twisted_tasks.gateway.accounts.storage.interface import RecordsMisconfigured
 from twisted_tasks.gateway.accounts.storage.open import make_store
 from twisted_tasks.model import from_milliseconds
 from twisted_tasks.ops.clock import MonotonicClock
@@ -32,7 +32,7 @@ Given = Mapping[str, str | None]
 """Options of the gateway's, named as parameters are."""
 
 
-def list_accounts(options: Options, given: Given) -> None:
+def list_accounts(options: CommandOptions, given: Given) -> None:
     """Print all accounts."""
 
     async def work(admin: Administration, screen: Screen) -> None:
@@ -45,7 +45,7 @@ def list_accounts(options: Options, given: Given) -> None:
     _run(options, given, work)
 
 
-def add(options: Options, username: str, user_id: str | None, given: Given) -> None:
+def add(options: CommandOptions, username: str, user_id: str | None, given: Given) -> None:
     """Make an account, and print the link that sets its password."""
     settings = _settings(given)
 
@@ -56,7 +56,7 @@ def add(options: Options, username: str, user_id: str | None, given: Given) -> N
     _run(options, given, work)
 
 
-def reset_password(options: Options, username: str, given: Given) -> None:
+def reset_password(options: CommandOptions, username: str, given: Given) -> None:
     """Print the link that sets a new password."""
     settings = _settings(given)
 
@@ -67,18 +67,18 @@ def reset_password(options: Options, username: str, given: Given) -> None:
     _run(options, given, work)
 
 
-def revoke(options: Options, username: str, given: Given) -> None:
+def revoke(options: CommandOptions, username: str, given: Given) -> None:
     """End all sessions, tokens and links of an account."""
     _do(options, username, given, Administration.revoke, "Revoked the sessions and tokens of")
 
 
-def remove(options: Options, username: str, given: Given) -> None:
+def remove(options: CommandOptions, username: str, given: Given) -> None:
     """Mark an account for deletion."""
     _do(options, username, given, Administration.remove, "A gateway that runs deletes, within a minute,")
 
 
 def _do(
-    options: Options,
+    options: CommandOptions,
     username: str,
     given: Given,
     act: Callable[[Administration, str], Awaitable[Listed]],
@@ -94,7 +94,7 @@ def _do(
     _run(options, given, work)
 
 
-def _settings(given: Given) -> config.Settings:
+def _settings(given: Given) -> config.GatewaySettings:
     typed = {name.replace("_", "-"): text for name, text in given.items()}
     try:
         return config.load(typed, os.environ)
@@ -102,7 +102,7 @@ def _settings(given: Given) -> config.Settings:
         raise Trouble(str(error), Status.USAGE) from error
 
 
-def _run(options: Options, given: Given, work: Callable[[Administration, Screen], Awaitable[None]]) -> None:
+def _run(options: CommandOptions, given: Given, work: Callable[[Administration, Screen], Awaitable[None]]) -> None:
     """Run work on the store, which is opened before it and closed after it."""
     settings = _settings(given).store
     if isinstance(settings, config.SqliteSettings) and not Path(settings.path).is_file():
@@ -115,7 +115,7 @@ def _run(options: Options, given: Given, work: Callable[[Administration, Screen]
         try:
             store = make_store(settings, reactor, clock)
             await store.open()
-        except (ValueError, StoreMisconfigured) as error:
+        except (ValueError, RecordsMisconfigured) as error:
             raise Trouble(str(error), Status.INVALID) from error
         try:
             await work(Administration(store, clock, time.time, options.timeout or _TIMEOUT), screen)
@@ -159,7 +159,7 @@ def _print(account: Listed, screen: Screen, as_json: bool, **more: str) -> None:
 
 
 def _print_link(
-    said: str, account: Listed, secret: str, settings: config.Settings, screen: Screen, as_json: bool
+    said: str, account: Listed, secret: str, settings: config.GatewaySettings, screen: Screen, as_json: bool
 ) -> None:
     link = f"{settings.public_url or _ANYWHERE}/#reset={secret}"
     if screen.for_people:

@@ -11,9 +11,9 @@ from typing import Any
 
 import click
 
-from twisted_tasks.cli.copying import Copying, begin
+from twisted_tasks.cli.copying import ShownCopy, begin
 from twisted_tasks.cli.files.replacing import sync_folder
-from twisted_tasks.cli.options import Options
+from twisted_tasks.cli.options import CommandOptions
 from twisted_tasks.cli.progress import Meter
 from twisted_tasks.cli.run import run
 from twisted_tasks.cli.screen import Screen, counted
@@ -31,7 +31,7 @@ _PARTIAL = ".part"
 """What a file that is not complete ends with."""
 
 
-def backup(options: Options, store: str, file: str, db: str | None, keep: int | None) -> None:
+def backup(options: CommandOptions, store: str, file: str, db: str | None, keep: int | None) -> None:
     """Write a backup of a store, and end the process."""
     settings = read_store(store, db, "--db")
     must_exist(settings)
@@ -99,7 +99,7 @@ async def _of_database(settings: config.StoreSettings, target: Path, reactor: An
     try:
         await begin(stores[0], describe(settings), clock)
         await begin(stores[1], str(target), clock)
-        walk = Copying(*copied(*stores), clock, screen)
+        walk = ShownCopy(*copied(*stores), clock, screen)
         found = await walk.bring(Mode.COPY)
         await walk.verify(found, False, Mode.MIRROR)
         return found.living

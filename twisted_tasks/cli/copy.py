@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from twisted_tasks.cli.options import Options, common, pass_options
+from twisted_tasks.cli.options import CommandOptions, common, pass_options
 
 
 @click.command()
@@ -17,7 +17,7 @@ from twisted_tasks.cli.options import Options, common, pass_options
 @common
 @pass_options
 def copy(
-    options: Options,
+    options: CommandOptions,
     source: str,
     target: str,
     from_db: str | None,
@@ -50,7 +50,7 @@ def copy(
 )
 @common
 @pass_options
-def backup(options: Options, store: str, file: str, db: str | None, keep: int | None) -> None:
+def backup(options: CommandOptions, store: str, file: str, db: str | None, keep: int | None) -> None:
     """Write a backup of STORE, an SQLite file or a mongodb:// URI, to a new SQLite file.
 
     The daemon may run meanwhile. Of an SQLite file the backup is of one moment; of a MongoDB each task is as it was

@@ -7,7 +7,7 @@ from typing import Any
 import click
 from twisted.internet.interfaces import IReactorTime
 
-from twisted_tasks.cli.options import Options
+from twisted_tasks.cli.options import CommandOptions
 from twisted_tasks.cli.progress import Meter
 from twisted_tasks.cli.run import run
 from twisted_tasks.cli.screen import Screen, counted
@@ -15,7 +15,7 @@ from twisted_tasks.cli.status import Status, Trouble
 from twisted_tasks.cli.stores import describe, must_exist, open_store, read_store, same_store
 from twisted_tasks.model import TaskError
 from twisted_tasks.ops.clock import MonotonicClock
-from twisted_tasks.service.storage.copying import Copied, Found, Mode, SideBySide, copied
+from twisted_tasks.service.storage.copying import Copied, FoundTasks, Mode, SideBySide, copied
 
 _PATIENCE = 5.0
 """Seconds in which each store has to answer first."""
@@ -25,7 +25,7 @@ _COUNTING = 600.0
 
 
 def copy(
-    options: Options,
+    options: CommandOptions,
     source: str,
     target: str,
     from_db: str | None,
@@ -52,8 +52,8 @@ def copy(
             screen.note(f"from {describe(stores[0])} to {describe(stores[1])}")
             for settings, store in zip(stores, opened, strict=True):
                 await begin(store, describe(settings), clock)
-            walk = Copying(*copied(*opened), clock, screen)
-            done = Found() if verify_only else await walk.bring(mode)
+            walk = ShownCopy(*copied(*opened), clock, screen)
+            done = FoundTasks() if verify_only else await walk.bring(mode)
             return await walk.verify(done, options.json, mode)
         finally:
             for store in opened:
@@ -72,7 +72,7 @@ async def begin(store: Any, name: str, clock: IReactorTime) -> None:
         raise Trouble(text, Status.UNREACHABLE) from error
 
 
-class Copying:
+class ShownCopy:
     """A copy of one store to another, as a person sees it."""
 
     def __init__(self, source: Copied, target: Copied, clock: IReactorTime, screen: Screen) -> None:
@@ -80,7 +80,7 @@ class Copying:
         self._clock = clock
         self._screen = screen
 
-    async def bring(self, mode: Mode) -> Found:
+    async def bring(self, mode: Mode) -> FoundTasks:
         """Bring what the target lacks, say what that was, and return it."""
         with Meter(self._screen.err, "copying", None) as meter:
             walk = SideBySide(*self._stores, self._clock, mode, meter.advance)
@@ -96,7 +96,7 @@ class Copying:
         )
         return found
 
-    async def verify(self, done: Found, as_json: bool, mode: Mode) -> Status:
+    async def verify(self, done: FoundTasks, as_json: bool, mode: Mode) -> Status:
         """Compare everything, and say what was found. Raises Trouble unless the target has all that the source has."""
         with Meter(self._screen.err, "comparing", None) as meter:
             walk = SideBySide(*self._stores, self._clock, Mode.COMPARE, meter.advance)
@@ -127,7 +127,7 @@ class Copying:
         return Status.OK
 
     @staticmethod
-    def _check_differences(found: Found) -> None:
+    def _check_differences(found: FoundTasks) -> None:
         if not found.missing and not found.differing:
             return
         raise Trouble(

@@ -9,7 +9,7 @@ from typing import Any, TextIO
 from twisted_tasks.cli import streams
 from twisted_tasks.cli.files.replacing import replaced
 from twisted_tasks.cli.files.writing import FIELDS, csv_line, csv_record, json_line
-from twisted_tasks.cli.options import Options
+from twisted_tasks.cli.options import CommandOptions
 from twisted_tasks.cli.progress import Meter
 from twisted_tasks.cli.run import run
 from twisted_tasks.cli.screen import Screen, counted, to_json
@@ -18,7 +18,7 @@ _TIMEOUT = 60.0
 """Seconds for each page, trying again meanwhile."""
 
 
-def export(options: Options, file: str, as_csv: bool, done: bool | None) -> None:
+def export(options: CommandOptions, file: str, as_csv: bool, done: bool | None) -> None:
     """Export a user's tasks, and end the process.
 
     @param file: the path, or "-" for standard output. A file that was there stays as it was until all is written.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from twisted_tasks.cli.options import Options, common, pass_options
+from twisted_tasks.cli.options import CommandOptions, common, pass_options
 from twisted_tasks.cli.running import with_screen
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 )
 @common
 @pass_options
-def ls(options: Options, done: bool | None, due: bool, sort: str | None) -> None:
+def ls(options: CommandOptions, done: bool | None, due: bool, sort: str | None) -> None:
     """List the tasks, newest first."""
     user = options.whose()
     order = sort or ("due" if due else "added")
@@ -83,7 +83,7 @@ def _due(task: Task) -> tuple[bool, float]:
 @click.option("--limit", type=click.IntRange(1, 1000), default=1000, show_default=True, help="Tasks in one question.")
 @common
 @pass_options
-def sync(options: Options, since: str | None, limit: int) -> None:
+def sync(options: CommandOptions, since: str | None, limit: int) -> None:
     """Print what changed, as JSON Lines for a script that keeps a copy.
 
     Lines are {"task": {...}}, {"removed": {"id", "version"}}, {"reset": true}, which says to forget what is known, and

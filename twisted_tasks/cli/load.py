@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from twisted_tasks.cli.options import Options, common, pass_options
+from twisted_tasks.cli.options import CommandOptions, common, pass_options
 
 
 @click.command()
@@ -13,7 +13,7 @@ from twisted_tasks.cli.options import Options, common, pass_options
 @click.option("--connections", type=click.IntRange(1, 1000), default=1, show_default=True, help="Over how many.")
 @common
 @pass_options
-def load(options: Options, seconds: float, callers: int, connections: int) -> None:
+def load(options: CommandOptions, seconds: float, callers: int, connections: int) -> None:
     """Put some load on the service, and show how it bears it.
 
     Users nobody else has add, change, remove and list tasks, each making the next call when the one before is answered.

@@ -15,7 +15,7 @@ from twisted.internet.task import LoopingCall, deferLater
 
 from twisted_tasks.cli.explain import explain
 from twisted_tasks.cli.figures import Figures
-from twisted_tasks.cli.options import Options
+from twisted_tasks.cli.options import CommandOptions
 from twisted_tasks.cli.run import run
 from twisted_tasks.cli.screen import Screen, counted
 from twisted_tasks.cli.status import Status, Trouble
@@ -115,7 +115,7 @@ class Load:
         await self._client.page(user, 20)
 
 
-def load(options: Options, seconds: float, callers: int, connections: int) -> None:
+def load(options: CommandOptions, seconds: float, callers: int, connections: int) -> None:
     """Run a load test, print its figures, remove what it added, and end the process."""
     screen = Screen(options.json)
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from twisted_tasks.cli.options import Options, common, pass_options
+from twisted_tasks.cli.options import CommandOptions, common, pass_options
 from twisted_tasks.cli.status import Status, Trouble
 
 if TYPE_CHECKING:
-    from twisted_tasks.cli.rest.credentials import Credentials
+    from twisted_tasks.cli.rest.credentials import GatewayCredentials
 
 _TIMEOUT = 30.0
 
@@ -21,7 +21,7 @@ _TIMEOUT = 30.0
 @click.option("--token", "has_token", is_flag=True, help="Take a token that was made on the account page.")
 @common
 @pass_options
-def login(options: Options, username: str | None, has_token: bool) -> None:
+def login(options: CommandOptions, username: str | None, has_token: bool) -> None:
     """Log in at a gateway: --server https://HOST.
 
     The password is asked for, or read from standard input. It is used once, to make a token, which is kept in a file
@@ -38,7 +38,7 @@ def login(options: Options, username: str | None, has_token: bool) -> None:
 
     async def work(reactor: Any) -> None:
         timeout = options.timeout or _TIMEOUT
-        made: Credentials = await make_credentials(gateway, reactor, timeout, options.tls, username, secret)
+        made: GatewayCredentials = await make_credentials(gateway, reactor, timeout, options.tls, username, secret)
         credentials.save(gateway, made)
         Screen(options.json).note(f"Logged in at {gateway}; the token is in {credentials.path()}")
 
@@ -48,7 +48,7 @@ def login(options: Options, username: str | None, has_token: bool) -> None:
 @click.command()
 @common
 @pass_options
-def logout(options: Options) -> None:
+def logout(options: CommandOptions) -> None:
     """Forget the token of a gateway: --server https://HOST.
 
     The token itself holds until it is revoked on the account page.
@@ -61,7 +61,7 @@ def logout(options: Options) -> None:
     click.echo(f"Logged out at {gateway}. The token holds until it is revoked on the account page.", err=True)
 
 
-def _gateway(options: Options) -> str:
+def _gateway(options: CommandOptions) -> str:
     if options.gateway is None:
         raise click.UsageError("log in where? give --server https://HOST, or set TASKS_SERVER")
     return options.gateway

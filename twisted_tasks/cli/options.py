@@ -20,7 +20,7 @@ DEFAULT_SERVER = "tcp:127.0.0.1:6001"
 
 
 @dataclass
-class Options:
+class CommandOptions:
     """What was given, wherever on the command line; environment variables stand behind it."""
 
     server: tuple[str, ...] = field(default_factory=lambda: tuple(os.environ.get("TASKS_SERVER", "").split()))
@@ -86,7 +86,7 @@ class Options:
 def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
     if value is not None and value != ():
         assert parameter.name is not None
-        setattr(context.ensure_object(Options), parameter.name, value)
+        setattr(context.ensure_object(CommandOptions), parameter.name, value)
 
 
 def _option(*names: str, **settings: Any) -> Callable[[_F], _F]:
@@ -126,4 +126,4 @@ def common(command: _F) -> _F:
     return command
 
 
-pass_options = click.make_pass_decorator(Options, ensure=True)
+pass_options = click.make_pass_decorator(CommandOptions, ensure=True)

@@ -20,7 +20,7 @@ from twisted.logger import (
 from twisted.python.failure import Failure
 
 from twisted_tasks.cli.explain import explain
-from twisted_tasks.cli.options import Options
+from twisted_tasks.cli.options import CommandOptions
 from twisted_tasks.cli.status import Status, complain
 from twisted_tasks.client import TasksClient
 from twisted_tasks.client.errors import Unreachable
@@ -32,7 +32,7 @@ Work = Callable[[Any], Awaitable[Status | None]]
 """Takes the reactor; returns the exit status, None being OK."""
 
 
-def run(options: Options, work: Work) -> None:
+def run(options: CommandOptions, work: Work) -> None:
     """Run a command's work in the reactor, and end the process with its status. To be called once."""
     from twisted.internet import reactor
 
@@ -88,7 +88,7 @@ def _interrupted() -> Status:
     return Status.INTERRUPTED
 
 
-def _status(outcome: Status | Failure | None, options: Options) -> Status:
+def _status(outcome: Status | Failure | None, options: CommandOptions) -> Status:
     if not isinstance(outcome, Failure):
         return outcome or Status.OK
     if options.debug:
@@ -107,14 +107,16 @@ def _status(outcome: Status | Failure | None, options: Options) -> Status:
     return status
 
 
-def _log(options: Options) -> None:
+def _log(options: CommandOptions) -> None:
     """Let the log be silent but for bugs; with --debug print all of it."""
     level = LogLevel.debug if options.debug else LogLevel.critical
     observer = FilteringLogObserver(textFileLogObserver(sys.stderr), [LogLevelFilterPredicate(level)])
     globalLogBeginner.beginLoggingTo([observer], discardBuffer=True, redirectStandardIO=False)
 
 
-def with_client(options: Options, work: Callable[[TasksClient], Awaitable[Status | None]], **settings: Any) -> None:
+def with_client(
+    options: CommandOptions, work: Callable[[TasksClient], Awaitable[Status | None]], **settings: Any
+) -> None:
     """Run work that needs a client, which is started before and closed after it."""
 
     async def whole(reactor: Any) -> Status | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from twisted_tasks.cli.dates import DUE
-from twisted_tasks.cli.options import Options, common, pass_options
+from twisted_tasks.cli.options import CommandOptions, common, pass_options
 from twisted_tasks.cli.running import with_screen
 from twisted_tasks.cli.status import Status
 
@@ -35,7 +35,7 @@ _rank = click.option(
 @common
 @pass_options
 def add(
-    options: Options, name: Sequence[str], notes: str | None, due: str | None, rank: str | None, once: str | None
+    options: CommandOptions, name: Sequence[str], notes: str | None, due: str | None, rank: str | None, once: str | None
 ) -> None:
     """Add a task. Several words make one name."""
     user = options.whose()
@@ -51,7 +51,7 @@ def add(
 @_ids
 @common
 @pass_options
-def show(options: Options, ids: Sequence[str]) -> None:
+def show(options: CommandOptions, ids: Sequence[str]) -> None:
     """Show all there is about tasks."""
 
     async def each(client: TasksClient, screen: Screen, task: Task) -> None:
@@ -64,7 +64,7 @@ def show(options: Options, ids: Sequence[str]) -> None:
 @_ids
 @common
 @pass_options
-def done(options: Options, ids: Sequence[str]) -> None:
+def done(options: CommandOptions, ids: Sequence[str]) -> None:
     """Mark tasks as done."""
     _change(options, ids, "Done", done=True)
 
@@ -73,7 +73,7 @@ def done(options: Options, ids: Sequence[str]) -> None:
 @_ids
 @common
 @pass_options
-def undo(options: Options, ids: Sequence[str]) -> None:
+def undo(options: CommandOptions, ids: Sequence[str]) -> None:
     """Mark tasks as not done."""
     _change(options, ids, "To do", done=False)
 
@@ -83,7 +83,7 @@ def undo(options: Options, ids: Sequence[str]) -> None:
 @click.argument("name", nargs=-1, required=True)
 @common
 @pass_options
-def rename(options: Options, id: str, name: Sequence[str]) -> None:
+def rename(options: CommandOptions, id: str, name: Sequence[str]) -> None:
     """Give a task another name."""
     _change(options, [id], "Renamed", name=" ".join(name))
 
@@ -97,7 +97,7 @@ def rename(options: Options, id: str, name: Sequence[str]) -> None:
 @common
 @pass_options
 def edit(
-    options: Options, ids: Sequence[str], name: str | None, notes: str | None, due: str | None, rank: str | None
+    options: CommandOptions, ids: Sequence[str], name: str | None, notes: str | None, due: str | None, rank: str | None
 ) -> None:
     """Change what is given of tasks, and leave the rest as it is."""
     fields = {"name": name, "notes": notes, "due": due, "rank": rank}
@@ -110,7 +110,7 @@ def edit(
 @_ids
 @common
 @pass_options
-def rm(options: Options, ids: Sequence[str]) -> None:
+def rm(options: CommandOptions, ids: Sequence[str]) -> None:
     """Remove tasks. `tasks restore` brings them back, for a while."""
 
     async def each(client: TasksClient, screen: Screen, task: Task) -> None:
@@ -126,7 +126,7 @@ def rm(options: Options, ids: Sequence[str]) -> None:
 @_ids
 @common
 @pass_options
-def restore(options: Options, ids: Sequence[str]) -> None:
+def restore(options: CommandOptions, ids: Sequence[str]) -> None:
     """Bring removed tasks back, by their whole ids.
 
     The service keeps removed tasks for 30 days, or as long as its operator says.
@@ -145,7 +145,7 @@ def restore(options: Options, ids: Sequence[str]) -> None:
 @click.command()
 @common
 @pass_options
-def check(options: Options) -> None:
+def check(options: CommandOptions) -> None:
     """Ask the service how it is."""
 
     async def work(client: TasksClient, screen: Screen) -> Status:
@@ -159,14 +159,14 @@ def check(options: Options) -> None:
     with_screen(options, work)
 
 
-def _change(options: Options, ids: Sequence[str], said: str, **fields: Any) -> None:
+def _change(options: CommandOptions, ids: Sequence[str], said: str, **fields: Any) -> None:
     async def each(client: TasksClient, screen: Screen, task: Task) -> None:
         screen.told(said, await client.change(task.id, task.user_id, **fields))
 
     _each(options, ids, each)
 
 
-def _each(options: Options, given: Sequence[str], each: Callable[[TasksClient, Screen, Task], Any]) -> None:
+def _each(options: CommandOptions, given: Sequence[str], each: Callable[[TasksClient, Screen, Task], Any]) -> None:
     """Do something to each task named. All names are looked up first: a wrong one changes nothing."""
     user = options.whose()
 

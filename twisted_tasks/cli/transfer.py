@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from twisted_tasks.cli.options import Options, common, pass_options
+from twisted_tasks.cli.options import CommandOptions, common, pass_options
 from twisted_tasks.cli.status import Status
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ _FORMATS = ["jsonl", "json", "csv", "todoist", "google", "microsoft", "taskwarri
 @common
 @pass_options
 def import_(
-    options: Options, file: BinaryIO, kind: str | None, on_error: str, source: str | None, users_from_file: bool
+    options: CommandOptions, file: BinaryIO, kind: str | None, on_error: str, source: str | None, users_from_file: bool
 ) -> None:
     """Add the tasks of FILE, or of standard input.
 
@@ -113,7 +113,7 @@ def _summary(screen: Screen, importing: Import, meter: Meter, as_json: bool, end
 @click.option("--todo", "done", flag_value=False, type=bool, help="Only those that are not done.")
 @common
 @pass_options
-def export(options: Options, file: str, kind: str | None, done: bool | None) -> None:
+def export(options: CommandOptions, file: str, kind: str | None, done: bool | None) -> None:
     """Write the tasks to FILE, or to standard output, newest first."""
     from twisted_tasks.cli.exporting import export as work
 

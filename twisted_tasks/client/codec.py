@@ -68,7 +68,7 @@ class Frames:
             del self._data[:at]
 
 
-class Codec:
+class ClientCodec:
     """Writes calls and reads replies, one at a time. One for each connection."""
 
     def __init__(self) -> None:

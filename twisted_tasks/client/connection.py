@@ -17,7 +17,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from twisted_tasks.client.codec import METHODS, Codec, Frames, Method
+from twisted_tasks.client.codec import METHODS, ClientCodec, Frames, Method
 from twisted_tasks.client.errors import BadReply, Disconnected, TaskError
 
 _MAX_SEQID = 2**31 - 1
@@ -66,7 +66,7 @@ class TasksConnection(Protocol):
         self._ping_interval = ping_interval
         self._made = made
         self._lost = lost
-        self._codec = Codec()
+        self._codec = ClientCodec()
         self._frames = Frames()
         self._pending: dict[int, _Pending] = {}
         self._seqid = 0

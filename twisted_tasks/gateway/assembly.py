@@ -17,14 +17,14 @@ from twisted_tasks.gateway.accounts.hashing import ThreadHasher
 from twisted_tasks.gateway.accounts.model import AccountSettings
 from twisted_tasks.gateway.accounts.policy import PasswordPolicy
 from twisted_tasks.gateway.accounts.service import Accounts
-from twisted_tasks.gateway.accounts.storage.interface import StoreMisconfigured
+from twisted_tasks.gateway.accounts.storage.interface import RecordsMisconfigured
 from twisted_tasks.gateway.accounts.storage.open import make_store
 from twisted_tasks.gateway.api.proxies import Proxies
 from twisted_tasks.gateway.api.root import Root
 from twisted_tasks.gateway.api.routes import TABLE
 from twisted_tasks.gateway.api.service import Api, ApiSettings
 from twisted_tasks.gateway.api.telemetry import Telemetry, collect_site
-from twisted_tasks.gateway.backend import Backend
+from twisted_tasks.gateway.backend import GatewayBackend
 from twisted_tasks.gateway.janitor import Janitor
 from twisted_tasks.gateway.site import GatewaySite
 from twisted_tasks.ops.assembly import Assembly
@@ -32,12 +32,12 @@ from twisted_tasks.ops.clock import MonotonicClock
 from twisted_tasks.ops.program import Context, Parts, Program
 from twisted_tasks.ops.runtime import build_info
 from twisted_tasks.ops.start import StartError, result_of
-from twisted_tasks.web.resource import Page
+from twisted_tasks.web.resource import WebPage
 
 PACKAGES = ("twisted-tasks", "twisted", "msgspec", "argon2-cffi")
 
 
-def assemble(settings: config.Settings, context: Context) -> Parts:
+def assemble(settings: config.GatewaySettings, context: Context) -> Parts:
     """Put the gateway together. Nothing is opened: that is for its `startService`.
 
     @raise ValueError: when a setting cannot be honoured, in one sentence.
@@ -46,7 +46,7 @@ def assemble(settings: config.Settings, context: Context) -> Parts:
 
 
 def assemble_with(
-    assembly: Assembly, settings: config.Settings, context: Context, tasks_at: tuple[Server, ...]
+    assembly: Assembly, settings: config.GatewaySettings, context: Context, tasks_at: tuple[Server, ...]
 ) -> Parts:
     """Put the gateway together around parts that are there already.
 
@@ -60,9 +60,9 @@ def assemble_with(
     api = Api(
         accounts, tasks, api_settings(settings), clock, time.time, proxies, lambda: backend.service_works, telemetry
     )
-    backend = Backend(accounts, tasks, [api.hub, Janitor(accounts, tasks, clock)], clock)
+    backend = GatewayBackend(accounts, tasks, [api.hub, Janitor(accounts, tasks, clock)], clock)
     assembly.watch(backend, "the gateway")
-    root = Root(TABLE, api, Page())
+    root = Root(TABLE, api, WebPage())
     site = GatewaySite(root, api.hub, clock, max_connections=settings.max_connections)
     if context.metered:
         assembly.collect(telemetry.collect)
@@ -75,7 +75,7 @@ def assemble_with(
     return assembly.finish(site, describe)
 
 
-def api_settings(settings: config.Settings) -> ApiSettings:
+def api_settings(settings: config.GatewaySettings) -> ApiSettings:
     """Return what concerns the API."""
     return ApiSettings(
         public_url=settings.public_url,
@@ -86,7 +86,7 @@ def api_settings(settings: config.Settings) -> ApiSettings:
     )
 
 
-def make_accounts(settings: config.Settings, reactor: Any, clock: IReactorTime) -> Accounts:
+def make_accounts(settings: config.GatewaySettings, reactor: Any, clock: IReactorTime) -> Accounts:
     """Return the accounts. Raises ValueError with a sentence."""
     about = AccountSettings(
         signup_open=settings.signup_open,
@@ -112,13 +112,13 @@ def hashing_threads(workers: int, processors: int) -> int:
     return max(1, processors // (workers or processors))
 
 
-def make_policy(settings: config.Settings) -> PasswordPolicy:
+def make_policy(settings: config.GatewaySettings) -> PasswordPolicy:
     """Return which passwords are refused. Raises ValueError with a sentence."""
     path = settings.breached_passwords
     return PasswordPolicy(settings.min_password_length, None if path is None else read_breached(path))
 
 
-def make_tasks_client(settings: config.Settings, reactor: Any, servers: tuple[Server, ...]) -> TasksClient:
+def make_tasks_client(settings: config.GatewaySettings, reactor: Any, servers: tuple[Server, ...]) -> TasksClient:
     """Return the client of the Tasks service. Raises ValueError with a sentence."""
     about = settings.tasks
     tls = None if about.ca is None else tls_options(about.ca, about.certificate, about.key)
@@ -126,7 +126,7 @@ def make_tasks_client(settings: config.Settings, reactor: Any, servers: tuple[Se
     return TasksClient(list(servers), reactor, timeout=settings.timeout, max_in_flight=4096, tls=tls)
 
 
-def preflight(settings: config.Settings, reactor: Any) -> None:
+def preflight(settings: config.GatewaySettings, reactor: Any) -> None:
     """Open an SQLite file once: its schema is upgraded before there are several processes that would do it."""
     if not isinstance(settings.store, config.SqliteSettings):
         return
@@ -138,12 +138,12 @@ def preflight(settings: config.Settings, reactor: Any) -> None:
     store.close()
 
 
-async def check(settings: config.Settings, reactor: Any, clock: IReactorTime) -> str:
+async def check(settings: config.GatewaySettings, reactor: Any, clock: IReactorTime) -> str:
     """Return what is in the store of accounts. Raises ValueError with the cause when it could not be used."""
     store = make_store(settings.store, reactor, clock)
     try:
         return await store.check(clock.seconds() + settings.timeout)
-    except StoreMisconfigured as error:
+    except RecordsMisconfigured as error:
         raise ValueError(error) from error
 
 

@@ -19,7 +19,7 @@ class NotReady(Exception):
     """Why requests should not come here; a sentence for people."""
 
 
-class Backend:
+class GatewayBackend:
     """A `Backend` of `ops.assembly`.
 
     @param services: what starts when all is open, and stops before it is closed.

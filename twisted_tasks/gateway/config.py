@@ -13,7 +13,7 @@ from twisted_tasks.ops.daemon_settings import DaemonSettings, daemon_settings
 from twisted_tasks.ops.settings import ConfigError, Given, Options
 from twisted_tasks.ops.store_settings import SqliteSettings, store_settings
 
-__all__ = ["SETTINGS", "ConfigError", "Settings", "SqliteSettings", "StoreSettings", "TasksSettings", "load"]
+__all__ = ["SETTINGS", "ConfigError", "GatewaySettings", "SqliteSettings", "StoreSettings", "TasksSettings", "load"]
 
 StoreSettings: TypeAlias = SqliteSettings | MongoOptions
 """Where accounts are kept."""
@@ -34,7 +34,7 @@ class TasksSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(DaemonSettings):
+class GatewaySettings(DaemonSettings):
     """Everything the gateway was told, checked and whole."""
 
     public_url: str | None
@@ -52,7 +52,7 @@ class Settings(DaemonSettings):
     security_contact: str | None
 
 
-def load(options: Options, environment: Mapping[str, str]) -> Settings:
+def load(options: Options, environment: Mapping[str, str]) -> GatewaySettings:
     """Make Settings of what was typed.
 
     @param options: the command line.
@@ -62,14 +62,14 @@ def load(options: Options, environment: Mapping[str, str]) -> Settings:
     return settings_of(Given(SETTINGS, options, environment), environment)
 
 
-def settings_of(given: Given, environment: Mapping[str, str]) -> Settings:
+def settings_of(given: Given, environment: Mapping[str, str]) -> GatewaySettings:
     """Make Settings of what was given by a table that has the gateway's rows."""
     idle, lifetime = given.get("session-idle"), given.get("session-lifetime")
     if idle > lifetime:
         source = given.source.get("session-idle") or given.source["session-lifetime"]
         raise ConfigError(f"{source}: a session cannot be idle for longer than it lives")
     web = given.get("web") if "web" in given else ("tcp:8080:interface=127.0.0.1",)
-    return Settings(
+    return GatewaySettings(
         **vars(daemon_settings(given, tuple(web))),
         public_url=given.chosen("public-url"),
         trusted_proxies=given.get("trusted-proxies"),

@@ -14,14 +14,14 @@ from twisted_tasks.ops.twistd import makeService
 
 __all__ = ["Options", "makeService"]
 
-S = TypeVar("S", bound=config.Settings)
+S = TypeVar("S", bound=config.GatewaySettings)
 
 
 class Options(DaemonOptions):
     """The command line of `twistd tasks-gateway`; see docs/gateway-settings.md."""
 
     program = PROGRAM
-    settings: config.Settings
+    settings: config.GatewaySettings
 
     def postOptions(self) -> None:
         """Check the options, alone and against each other."""

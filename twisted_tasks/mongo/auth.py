@@ -16,7 +16,7 @@ from typing import Any
 from bson import Binary
 from pymongo.saslprep import saslprep
 
-from twisted_tasks.mongo.options import Credentials
+from twisted_tasks.mongo.options import MongoCredentials
 from twisted_tasks.mongo.reply import CommandFailed, LoginFailed
 
 _Run = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
@@ -36,7 +36,7 @@ class Login:
     the keys are kept, so that it is done once and not for every connection.
     """
 
-    def __init__(self, credentials: Credentials) -> None:
+    def __init__(self, credentials: MongoCredentials) -> None:
         self.credentials = credentials
         self._keys: dict[tuple[str, bytes, int], tuple[bytes, bytes]] = {}
 

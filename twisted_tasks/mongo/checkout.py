@@ -10,7 +10,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from twisted_tasks.mongo.connection import Connection
+from twisted_tasks.mongo.connection import MongoConnection
 from twisted_tasks.mongo.reply import Misconfigured, MongoError, NotConnected
 
 MAX_IN_FLIGHT = 4
@@ -25,9 +25,9 @@ class Checkout:
     """
 
     def __init__(self, clock: IReactorTime) -> None:
-        self.ready: list[Connection] = []
+        self.ready: list[MongoConnection] = []
         self._clock = clock
-        self._waiters: dict[Deferred[Connection], None] = {}  # a dict for its order and its cheap removal
+        self._waiters: dict[Deferred[MongoConnection], None] = {}  # a dict for its order and its cheap removal
 
     @property
     def in_flight(self) -> int:
@@ -39,15 +39,15 @@ class Checkout:
         """Operations that wait for a connection."""
         return len(self._waiters)
 
-    def choose(self) -> Connection | None:
+    def choose(self) -> MongoConnection | None:
         """Return the ready connection with the least in flight, or None when all are busy or there is none."""
         if self._waiters:
             return None  # they were here first
         return self._best()
 
-    def wait(self, deadline: float) -> Deferred[Connection]:
+    def wait(self, deadline: float) -> Deferred[MongoConnection]:
         """Return a connection as soon as there is one. Fails with NotConnected at the deadline."""
-        waiter: Deferred[Connection] = Deferred(self._forget)
+        waiter: Deferred[MongoConnection] = Deferred(self._forget)
         self._waiters[waiter] = None
         timer = self._clock.callLater(max(0.0, deadline - self._clock.seconds()), self._give_up, waiter)
         self.serve()
@@ -72,7 +72,7 @@ class Checkout:
         for waiter in waiters:
             waiter.errback(anew(error))
 
-    def _best(self) -> Connection | None:
+    def _best(self) -> MongoConnection | None:
         best, least = None, MAX_IN_FLIGHT
         now = self._clock.seconds()
         for connection in self.ready:
@@ -83,11 +83,11 @@ class Checkout:
                 best, least = connection, in_flight
         return best
 
-    def _give_up(self, waiter: Deferred[Connection]) -> None:
+    def _give_up(self, waiter: Deferred[MongoConnection]) -> None:
         self._forget(waiter)
         waiter.errback(NotConnected("no connection was free in time"))
 
-    def _forget(self, waiter: Deferred[Connection]) -> None:
+    def _forget(self, waiter: Deferred[MongoConnection]) -> None:
         self._waiters.pop(waiter, None)
 
 

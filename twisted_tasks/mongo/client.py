@@ -19,7 +19,7 @@ from twisted.internet.task import deferLater
 from twisted_tasks.mongo.auth import Login
 from twisted_tasks.mongo.backoff import Backoff, Jitter
 from twisted_tasks.mongo.checkout import anew
-from twisted_tasks.mongo.connection import Connection
+from twisted_tasks.mongo.connection import MongoConnection
 from twisted_tasks.mongo.dialer import Dialer, Endpoints
 from twisted_tasks.mongo.options import Address, MongoConfig
 from twisted_tasks.mongo.pool import Pool
@@ -65,7 +65,7 @@ class Write:
         return command
 
 
-class State(NamedTuple):
+class ClientState(NamedTuple):
     """How a client is, for whoever watches it. The first four are of the moment, the others count since the start."""
 
     primary: str | None
@@ -123,10 +123,10 @@ class Client:
         self.topology.stop()
         self.pool.close("the MongoDB client is closed")
 
-    def state(self) -> State:
+    def state(self) -> ClientState:
         """Return how the client is."""
         pool, primary = self.pool, self.topology.primary
-        return State(
+        return ClientState(
             None if primary is None else str(primary),
             len(pool.checkout.ready),
             pool.checkout.in_flight,
@@ -141,13 +141,13 @@ class Client:
         """Fires when the first attempt to reach the primary has ended, whichever way."""
         return self.pool.settled
 
-    async def dial_primary(self) -> Connection:
+    async def dial_primary(self) -> MongoConnection:
         """Make a connection to the primary that is not the pool's."""
         if self.topology.primary is None:
             raise NotConnected("MongoDB has no primary")
         return await self.dialer.dial(self.topology.primary, login=True)
 
-    async def execute(self, operation: Callable[[Connection], Awaitable[_T]], deadline: float) -> _T:
+    async def execute(self, operation: Callable[[MongoConnection], Awaitable[_T]], deadline: float) -> _T:
         """Run an operation, again if need be, and return what it returns.
 
         @param operation: is given a connection; must be safe to run more than once.
@@ -179,7 +179,7 @@ class Client:
             await self._rest(backoff.failed(), deadline, last)
             self.retries += 1
 
-    async def _wait(self, deadline: float, last: MongoError | None) -> Connection:
+    async def _wait(self, deadline: float, last: MongoError | None) -> MongoConnection:
         if self._closed:
             raise NotConnected("the MongoDB client is closed")
         try:

@@ -14,7 +14,7 @@ from bson import Int64
 from twisted.internet.defer import Deferred
 
 from twisted_tasks.mongo.client import Client, Write
-from twisted_tasks.mongo.connection import Connection
+from twisted_tasks.mongo.connection import MongoConnection
 from twisted_tasks.mongo.reply import CommandFailed, check
 
 _T = TypeVar("_T")
@@ -52,7 +52,7 @@ class Commands:
     async def find(self, command: Mapping[str, Any], deadline: float) -> list[dict[str, Any]]:
         """Return all documents that a `find`, `aggregate` or `list...` finds. Dates are `DatetimeMS`."""
 
-        async def attempt(connection: Connection) -> list[dict[str, Any]]:
+        async def attempt(connection: MongoConnection) -> list[dict[str, Any]]:
             reply = await self.send_read(connection, command, deadline)
             check(reply)
             cursor = reply["cursor"]
@@ -77,7 +77,7 @@ class Commands:
             as `reply.DUPLICATE_KEY`. The items before it happened; those behind it, too, in an unordered command.
         """
 
-        async def attempt(connection: Connection, write: Write) -> dict[str, Any]:
+        async def attempt(connection: MongoConnection, write: Write) -> dict[str, Any]:
             reply = await self.send_write(connection, command, deadline, write if numbered else None)
             if errors := check(reply):
                 raise CommandFailed(errors[0])
@@ -85,11 +85,11 @@ class Commands:
 
         return await self.execute_write(attempt, deadline)
 
-    async def execute(self, attempt: Callable[[Connection], Awaitable[_T]], deadline: float) -> _T:
+    async def execute(self, attempt: Callable[[MongoConnection], Awaitable[_T]], deadline: float) -> _T:
         """Return what `attempt` returns, which is called again when a failure may pass: see `Client.execute`."""
         return await self._client.execute(attempt, deadline)
 
-    async def execute_write(self, attempt: Callable[[Connection, Write], Awaitable[_T]], deadline: float) -> _T:
+    async def execute_write(self, attempt: Callable[[MongoConnection, Write], Awaitable[_T]], deadline: float) -> _T:
         """Return what `attempt` returns, which is called again when a failure may pass.
 
         All attempts get the number of one write, so that a server recognises a command that it has executed already.
@@ -108,18 +108,18 @@ class Commands:
         @param harmless: such as an update of a document that nobody has.
         """
 
-        async def attempt(connection: Connection) -> None:
+        async def attempt(connection: MongoConnection) -> None:
             check(await self.send_write(connection, harmless, deadline))
 
         await self._client.execute(attempt, deadline)
 
-    def numbers(self, connection: Connection) -> bool:
+    def numbers(self, connection: MongoConnection) -> bool:
         """Return whether writes on this connection are numbered, so that the server recognises a repeated one."""
         return connection.sessions and self._client.config.retryable_writes
 
     def send_write(
         self,
-        connection: Connection,
+        connection: MongoConnection,
         command: Mapping[str, Any],
         deadline: float,
         write: Write | None = None,
@@ -138,7 +138,7 @@ class Commands:
         return write.watch(connection.send(bson.encode(write.sign(body)), deadline))
 
     def send_read(
-        self, connection: Connection, command: Mapping[str, Any], deadline: float
+        self, connection: MongoConnection, command: Mapping[str, Any], deadline: float
     ) -> Deferred[dict[str, Any]]:
         """Send a command that reads, and return its reply, not checked."""
         body = with_simple_collation(command)

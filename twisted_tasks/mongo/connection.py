@@ -1,7 +1,7 @@
 """One connection to one MongoDB server, from the first byte to the last.
 
-`Connection` is txmongo's protocol with a deadline for every command, and an end that says why. What it is built on is
-public in txmongo: `MongoProtocol` with `send_query`, `inflight` and `handle`, `MongoDecoder.decode`, `Msg`.
+`MongoConnection` is txmongo's protocol with a deadline for every command, and an end that says why. What it is built on
+is public in txmongo: `MongoProtocol` with `send_query`, `inflight` and `handle`, `MongoDecoder.decode`, `Msg`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ STALLED_SECONDS = 0.1
 commands of a connection one after the other, so whatever is behind a slow one waits as well."""
 
 
-class Connection(MongoProtocol):
+class MongoConnection(MongoProtocol):
     """A connection.
 
     @ivar hello: the server's reply to the handshake's `hello`; empty until then.
@@ -54,7 +54,7 @@ class Connection(MongoProtocol):
         self._pieces: list[bytes] = []  # of a reply that has not come whole
         self._come = 0
         self._wanted = _HEADER
-        self._on_end: Callable[[Connection], None] | None = None
+        self._on_end: Callable[[MongoConnection], None] | None = None
 
     @property
     def sessions(self) -> bool:
@@ -75,7 +75,7 @@ class Connection(MongoProtocol):
         """Return for how many seconds nothing has been sent; 0 while something is in flight."""
         return 0.0 if self.inflight() else self._clock.seconds() - self._owing_since
 
-    def on_end(self, listener: Callable[[Connection], None]) -> None:
+    def on_end(self, listener: Callable[[MongoConnection], None]) -> None:
         """Have `listener` called, once, when the connection is of no more use and before its commands fail."""
         self._on_end = listener
 

@@ -32,7 +32,7 @@ from twisted_tasks.mongo.uri import read_options
 _NOT_ALLOWED = frozenset({UNAUTHORIZED, 79, 100})
 
 
-class Database:
+class MongoDatabase:
     """A database, and the connections to its servers. Nothing is opened before `open`.
 
     @param options: which database, and how to reach it.

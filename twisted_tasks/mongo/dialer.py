@@ -12,7 +12,7 @@ from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
 from twisted_tasks.mongo.auth import Login
-from twisted_tasks.mongo.connection import Connection, describe
+from twisted_tasks.mongo.connection import MongoConnection, describe
 from twisted_tasks.mongo.options import Address
 from twisted_tasks.mongo.reply import CommandFailed, Misconfigured, NotConnected
 
@@ -49,7 +49,7 @@ class Dialer:
         }
         self._hello = {"hello": 1, "client": client}
 
-    async def dial(self, address: Address, login: bool) -> Connection:
+    async def dial(self, address: Address, login: bool) -> MongoConnection:
         """Connect, say hello, and log in if asked to (and if there is anybody to log in as).
 
         @raise MongoError: it did not work; Misconfigured when it never will.
@@ -63,18 +63,18 @@ class Dialer:
             raise
         return connection
 
-    async def _connect(self, address: Address, deadline: float) -> Connection:
+    async def _connect(self, address: Address, deadline: float) -> MongoConnection:
         connecting = self._endpoints(address).connect(_Connections(self._clock))
         connecting.addTimeout(max(0.0, deadline - self._clock.seconds()), self._clock)
         try:
-            connection: Connection = await connecting  # type: ignore[assignment]  # the factory makes no others
+            connection: MongoConnection = await connecting  # type: ignore[assignment]  # the factory makes no others
         except CancelledError:
             raise
         except Exception as error:
             raise NotConnected(describe(Failure(error))) from None
         return connection
 
-    async def _shake_hands(self, connection: Connection, login: bool, deadline: float) -> None:
+    async def _shake_hands(self, connection: MongoConnection, login: bool, deadline: float) -> None:
         hello = dict(self._hello)
         negotiate = self._login.negotiate if login and self._login is not None else None
         if negotiate is not None:
@@ -103,9 +103,9 @@ class _Connections(Factory):
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
 
-    def buildProtocol(self, addr: IAddress | None) -> Connection:
+    def buildProtocol(self, addr: IAddress | None) -> MongoConnection:
         """See IProtocolFactory."""
-        connection = Connection(self._clock)
+        connection = MongoConnection(self._clock)
         connection.factory = self
         return connection
 

@@ -57,7 +57,7 @@ def read_address(text: str) -> Address:
 
 
 @dataclass(frozen=True)
-class Credentials:
+class MongoCredentials:
     """Who to log in as. `username` may be absent with X.509, where the certificate names the user."""
 
     mechanism: str
@@ -94,7 +94,7 @@ class MongoConfig:
     direct: bool
     """Use the one seed as it is, and do not look for the other members of its set."""
     replica_set: str | None
-    credentials: Credentials | None
+    credentials: MongoCredentials | None
     tls: TlsFiles | None
     database: str
     pool_size: int

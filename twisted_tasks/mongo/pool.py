@@ -14,10 +14,10 @@ from twisted.logger import Logger
 from twisted_tasks.mongo.background import Background
 from twisted_tasks.mongo.backoff import BACKOFF_FIRST, BACKOFF_LONGEST, Backoff, Jitter
 from twisted_tasks.mongo.checkout import Checkout, anew
-from twisted_tasks.mongo.connection import Connection
+from twisted_tasks.mongo.connection import MongoConnection
 from twisted_tasks.mongo.dialer import Dialer
 from twisted_tasks.mongo.options import Address
-from twisted_tasks.mongo.pool_stages import Event, Stage, following
+from twisted_tasks.mongo.pool_stages import PoolEvent, PoolStage, following
 from twisted_tasks.mongo.reply import Misconfigured, MongoError, NotConnected
 from twisted_tasks.mongo.topology import Listener
 
@@ -74,12 +74,12 @@ class Pool(Listener):
         self._heard = heard
         self._backoff = Backoff(BACKOFF_FIRST, BACKOFF_LONGEST, jitter)
         self._primary: _Primary | None = None
-        self._stage = Stage.WAITING
+        self._stage = PoolStage.WAITING
         self._pause: IDelayedCall | None = None
         self._background = Background(clock)
         self._background.start(self._test_idle())
 
-    def wait(self, deadline: float) -> Deferred[Connection]:
+    def wait(self, deadline: float) -> Deferred[MongoConnection]:
         """Return a connection as soon as there is one.
 
         Fails with NotConnected at the deadline, and with Misconfigured as soon as it is known that waiting is vain.
@@ -88,7 +88,7 @@ class Pool(Listener):
             return fail(anew(self.trouble))
         return self.checkout.wait(deadline)
 
-    def suspect(self, connection: Connection) -> None:
+    def suspect(self, connection: MongoConnection) -> None:
         """Take a connection out of use until its server has been asked again whether it is primary."""
         if connection in self.checkout.ready and self._primary is not None:
             self.checkout.ready.remove(connection)
@@ -114,15 +114,15 @@ class Pool(Listener):
             # Its commands fail and are repeated elsewhere; whoever sent them would otherwise wait for a server that is
             # frozen or on its own.
             connection.abort("another MongoDB server is primary")
-        self._turn(Event.LOST if address is None else Event.FOUND)
+        self._turn(PoolEvent.LOST if address is None else PoolEvent.FOUND)
 
     def primary_silent(self) -> None:
         """See Listener. Connections stay: they may yet work. New ones wait until the primary answers."""
-        self._turn(Event.FELL_SILENT)
+        self._turn(PoolEvent.FELL_SILENT)
 
     def primary_answers(self) -> None:
         """See Listener. An attempt is made at once; the pauses go on growing if that does not work either."""
-        self._turn(Event.ANSWERED)
+        self._turn(PoolEvent.ANSWERED)
 
     def hopeless(self, error: MongoError) -> None:
         """See Listener. Also called when nobody can find out which servers there are."""
@@ -137,22 +137,22 @@ class Pool(Listener):
 
     # Keeping full.
 
-    def _turn(self, event: Event) -> None:
+    def _turn(self, event: PoolEvent) -> None:
         before, self._stage = self._stage, following(self._stage, event)
-        if event is Event.FAILED and before in (Stage.FILLING, Stage.SILENT):
+        if event is PoolEvent.FAILED and before in (PoolStage.FILLING, PoolStage.SILENT):
             pause = self._backoff.failed()
-            if self._stage is Stage.RESTING:
-                self._pause = self._clock.callLater(pause, self._turn, Event.RESTED)
-        elif self._pause is not None and self._stage is not Stage.RESTING:
+            if self._stage is PoolStage.RESTING:
+                self._pause = self._clock.callLater(pause, self._turn, PoolEvent.RESTED)
+        elif self._pause is not None and self._stage is not PoolStage.RESTING:
             pause_over, self._pause = self._pause, None
             if pause_over.active():
                 pause_over.cancel()
-        if self._stage is not before or event is Event.FOUND:
+        if self._stage is not before or event is PoolEvent.FOUND:
             self._fill()
 
     def _fill(self) -> None:
         while (
-            self._stage is Stage.FILLING
+            self._stage is PoolStage.FILLING
             and (primary := self._primary) is not None
             and primary.opening < MAX_OPENING
             and len(self.checkout.ready) + primary.suspects + primary.opening < self._size
@@ -183,7 +183,7 @@ class Pool(Listener):
             connection.on_end(lambda ended: self._ended(ended, began))
             self._adopt(connection, primary)
 
-    async def _verify(self, connection: Connection, primary: _Primary) -> None:
+    async def _verify(self, connection: MongoConnection, primary: _Primary) -> None:
         hello = None
         try:
             hello = await connection.run("admin", {"hello": 1}, self._clock.seconds() + self._dialer.timeout)
@@ -207,7 +207,7 @@ class Pool(Listener):
             if longest is not None and longest.idle_for() >= IDLE_SECONDS:
                 self.suspect(longest)
 
-    def _adopt(self, connection: Connection, primary: _Primary) -> None:
+    def _adopt(self, connection: MongoConnection, primary: _Primary) -> None:
         self.checkout.ready.append(connection)
         self.trouble = None
         self._settle()
@@ -225,16 +225,16 @@ class Pool(Listener):
                 self._log.warn("cannot use the MongoDB primary {address}: {error}", address=where, error=str(error))
             self._in_trouble(error)
         self._settle()
-        self._turn(Event.FAILED)
+        self._turn(PoolEvent.FAILED)
 
-    def _ended(self, connection: Connection, began: float) -> None:
+    def _ended(self, connection: MongoConnection, began: float) -> None:
         if connection not in self.checkout.ready:
             return
         self.checkout.ready.remove(connection)
         if not self.checkout.ready:
             self.trouble = NotConnected(str(connection.ended))
         if self._clock.seconds() - began < _SHORT_LIFE:
-            self._turn(Event.FAILED)
+            self._turn(PoolEvent.FAILED)
         else:
             self._backoff.worked()
             self._fill()

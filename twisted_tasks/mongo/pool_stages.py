@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import Enum
 
 
-class Stage(Enum):
+class PoolStage(Enum):
     """What a pool is doing about the number of its connections."""
 
     WAITING = "no server is primary"
@@ -15,7 +15,7 @@ class Stage(Enum):
     SILENT = "the primary does not answer who watches it: none is made before it does"
 
 
-class Event(Enum):
+class PoolEvent(Enum):
     """What can happen to a pool."""
 
     FOUND = "there is another primary than before"
@@ -26,18 +26,18 @@ class Event(Enum):
     ANSWERED = "the primary answers"
 
 
-_TABLE: Mapping[tuple[Stage, Event], Stage] = {
-    **{(stage, Event.FOUND): Stage.FILLING for stage in Stage},
-    **{(stage, Event.LOST): Stage.WAITING for stage in Stage},
-    (Stage.FILLING, Event.FAILED): Stage.RESTING,
-    (Stage.FILLING, Event.FELL_SILENT): Stage.SILENT,
-    (Stage.RESTING, Event.RESTED): Stage.FILLING,
-    (Stage.RESTING, Event.FELL_SILENT): Stage.SILENT,
-    (Stage.SILENT, Event.ANSWERED): Stage.FILLING,
+_TABLE: Mapping[tuple[PoolStage, PoolEvent], PoolStage] = {
+    **{(stage, PoolEvent.FOUND): PoolStage.FILLING for stage in PoolStage},
+    **{(stage, PoolEvent.LOST): PoolStage.WAITING for stage in PoolStage},
+    (PoolStage.FILLING, PoolEvent.FAILED): PoolStage.RESTING,
+    (PoolStage.FILLING, PoolEvent.FELL_SILENT): PoolStage.SILENT,
+    (PoolStage.RESTING, PoolEvent.RESTED): PoolStage.FILLING,
+    (PoolStage.RESTING, PoolEvent.FELL_SILENT): PoolStage.SILENT,
+    (PoolStage.SILENT, PoolEvent.ANSWERED): PoolStage.FILLING,
 }
 """The stage that follows. What is not here changes nothing."""
 
 
-def following(stage: Stage, event: Event) -> Stage:
+def following(stage: PoolStage, event: PoolEvent) -> PoolStage:
     """Return the stage that an event leads to."""
     return _TABLE.get((stage, event), stage)

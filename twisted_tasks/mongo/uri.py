@@ -16,7 +16,7 @@ from typing import Any
 from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
 
-from twisted_tasks.mongo.options import Address, Credentials, MongoConfig, MongoOptions, SrvName, TlsFiles
+from twisted_tasks.mongo.options import Address, MongoConfig, MongoCredentials, MongoOptions, SrvName, TlsFiles
 
 DEFAULT_CONNECT_TIMEOUT = 5.0
 """Seconds for a connection to be made, TLS and login included. No more than the longest back-off, so that after an
@@ -198,7 +198,7 @@ def _tls(uri: Mapping[str, Any], is_srv: bool) -> TlsFiles | None:
 
 def _credentials(
     options: MongoOptions, parsed: Mapping[str, Any], uri: Mapping[str, Any], tls: TlsFiles | None
-) -> Credentials | None:
+) -> MongoCredentials | None:
     mechanism = uri.get("authmechanism", "DEFAULT")
     username = parsed["username"]
     if mechanism not in _MECHANISMS:
@@ -206,14 +206,14 @@ def _credentials(
     if mechanism == "MONGODB-X509":
         if tls is None or tls.key_file is None:
             raise ValueError("the MongoDB URI asks for X.509 without tls=true and tlsCertificateKeyFile")
-        return Credentials(mechanism, "$external", username)
+        return MongoCredentials(mechanism, "$external", username)
     if username is None:
         if options.password_file is not None or mechanism != "DEFAULT":
             raise ValueError("the MongoDB URI names no user to log in as")
         return None
     password = _password(options, parsed)
     # A TXT record may still name the source: "" until then, and "admin" if it does not (see `source_of`).
-    return Credentials(mechanism, uri.get("authsource") or parsed["database"] or "", username, password)
+    return MongoCredentials(mechanism, uri.get("authsource") or parsed["database"] or "", username, password)
 
 
 def _password(options: MongoOptions, parsed: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from twisted_tasks.mongo.backoff import BACKOFF_FIRST, BACKOFF_LONGEST, Backoff, Jitter
-from twisted_tasks.mongo.connection import Connection
+from twisted_tasks.mongo.connection import MongoConnection
 from twisted_tasks.mongo.dialer import Dialer
 from twisted_tasks.mongo.options import Address
 from twisted_tasks.mongo.reply import MongoError
@@ -90,7 +90,7 @@ class Watch:
         finally:
             connection.abort("nobody watches any more")
 
-    async def _next(self, connection: Connection, last: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def _next(self, connection: MongoConnection, last: Mapping[str, Any]) -> Mapping[str, Any]:
         command: dict[str, Any] = {"hello": 1}
         patience = self._dialer.timeout
         if (version := last.get("topologyVersion")) is not None:

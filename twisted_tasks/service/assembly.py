@@ -32,7 +32,7 @@ METHODS = tuple(Tasks.Iface.names(all=True))
 """The methods of the IDL."""
 
 
-def assemble(settings: config.Settings, context: Context) -> Parts:
+def assemble(settings: config.ServiceSettings, context: Context) -> Parts:
     """Put the service together. Nothing is opened: that is for its `startService`.
 
     @raise ValueError: when a setting cannot be honoured, in one sentence.
@@ -69,7 +69,7 @@ def assemble(settings: config.Settings, context: Context) -> Parts:
     return assembly.finish(factory, lambda: describe(factory, clock.seconds(), watched.queues))
 
 
-def _make_store(settings: config.Settings, context: Context, assembly: Assembly) -> WatchedStore:
+def _make_store(settings: config.ServiceSettings, context: Context, assembly: Assembly) -> WatchedStore:
     """Return the store, whose batches, queues and connections are counted and timed where anything is."""
     if not context.metered:
         return make_store(settings, context.reactor, context.clock)
@@ -83,7 +83,7 @@ def _make_store(settings: config.Settings, context: Context, assembly: Assembly)
     return watched
 
 
-def _preflight(settings: config.Settings, reactor: IDaemonReactor) -> None:
+def _preflight(settings: config.ServiceSettings, reactor: IDaemonReactor) -> None:
     """Open an SQLite file once: its schema is upgraded before there are several processes that would do it."""
     if not isinstance(settings.store, config.SqliteSettings):
         return
@@ -95,7 +95,7 @@ def _preflight(settings: config.Settings, reactor: IDaemonReactor) -> None:
     store.close()
 
 
-async def _check(settings: config.Settings, reactor: IDaemonReactor, clock: IReactorTime) -> str:
+async def _check(settings: config.ServiceSettings, reactor: IDaemonReactor, clock: IReactorTime) -> str:
     """Return what is in the store, in a sentence. Raises ValueError with the cause when it could not be used."""
     store = IStoreCheck(make_plain_store(settings.store, reactor, clock))
     try:

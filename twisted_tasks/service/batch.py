@@ -22,7 +22,7 @@ _log = Logger()
 Ask = Callable[[Sequence[Any], float], Deferred[list[Outcome[Any]]]]
 
 
-class InternalError(TaskError):
+class UnexpectedError(TaskError):
     """A bug of ours."""
 
     code = 500
@@ -80,6 +80,6 @@ async def _make(
         error = why
     except Exception:
         _log.failure("a call met a bug")
-        error = InternalError()
+        error = UnexpectedError()
     for place in places:
         outcomes[place] = error

@@ -23,8 +23,8 @@ __all__ = [
     "WIRE_LIMITS",
     "ConfigError",
     "MongoOptions",
+    "ServiceSettings",
     "Setting",
-    "Settings",
     "SqliteSettings",
     "StoreSettings",
     "TlsSettings",
@@ -46,7 +46,7 @@ class BatchSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(DaemonSettings):
+class ServiceSettings(DaemonSettings):
     """Everything the daemon was told, checked and whole."""
 
     store: StoreSettings
@@ -60,7 +60,7 @@ class Settings(DaemonSettings):
     """What one client may ask of the wire layer, by the names of `wire.limits.Limits`."""
 
 
-def load(options: Options, environment: Mapping[str, str]) -> Settings:
+def load(options: Options, environment: Mapping[str, str]) -> ServiceSettings:
     """Make Settings of what was typed.
 
     @param options: the command line.
@@ -70,9 +70,9 @@ def load(options: Options, environment: Mapping[str, str]) -> Settings:
     return settings_of(Given(SETTINGS, options, environment), environment)
 
 
-def settings_of(given: Given, environment: Mapping[str, str]) -> Settings:
+def settings_of(given: Given, environment: Mapping[str, str]) -> ServiceSettings:
     """Make Settings of what was given by a table that has the service's rows."""
-    return Settings(
+    return ServiceSettings(
         **vars(daemon_settings(given)),
         store=store_settings(given, environment, MongoOptions),
         keep_removed=given.get("keep-removed"),

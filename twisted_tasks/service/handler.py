@@ -36,7 +36,7 @@ _Call: TypeAlias = Any
 """What the wire layer, which this knows nothing of, says of a call: `arrived`, by the clock, and `trace`, for logs."""
 
 
-class CurrentCall(Protocol):
+class CallHolder(Protocol):
     """Says which call is being made."""
 
     call: _Call | None
@@ -70,7 +70,7 @@ class TasksHandler:
         health: Callable[[], tuple[bool, str]],
         *,
         timeout: float = 5.0,
-        current: CurrentCall | None = None,
+        current: CallHolder | None = None,
         max_in_flight: int = 4096,
     ) -> None:
         self._store = store

@@ -13,7 +13,7 @@ from twisted.python.components import proxyForInterface
 from twisted.python.failure import Failure
 
 from twisted_tasks.model import TaskError
-from twisted_tasks.mongo.client import State
+from twisted_tasks.mongo.client import ClientState
 from twisted_tasks.ops.metrics import SIZES, Histogram, counter, gauge, histogram
 from twisted_tasks.service.storage.batching.queue import Queue
 from twisted_tasks.service.storage.interface import ITaskStore
@@ -88,7 +88,7 @@ def collect_waits(queues: Mapping[str, Queue]) -> Iterator[Metric]:
     yield gauge("tasks_store_queue", "Calls that wait, or have and are on their way.", ["operation"], waiting)
 
 
-def collect_pool(state: State) -> Iterator[Metric]:
+def collect_pool(state: ClientState) -> Iterator[Metric]:
     """Yield what the client of MongoDB knows of its connections."""
     pool: dict[tuple[str, ...], float] = {
         ("ready",): state.ready,

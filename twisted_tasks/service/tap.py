@@ -20,14 +20,14 @@ from twisted_tasks.service.assembly import PROGRAM
 
 __all__ = ["Options", "makeService", "make_service"]
 
-S = TypeVar("S", bound=config.Settings)
+S = TypeVar("S", bound=config.ServiceSettings)
 
 
 class Options(DaemonOptions):
     """The command line of `twistd tasks`. What it means is config's business; see docs/configuration.md."""
 
     program = PROGRAM
-    settings: config.Settings
+    settings: config.ServiceSettings
 
     def postOptions(self) -> None:
         """Check the options, alone and against each other."""
@@ -41,7 +41,7 @@ def from_run_directory(settings: S, folder: str) -> S:
     return replace(settings, store=store.in_folder(folder)) if isinstance(store, config.MongoOptions) else settings
 
 
-def make_service(settings: config.Settings, reactor: IDaemonReactor, notifier: Notifier | None = None) -> Daemon:
+def make_service(settings: config.ServiceSettings, reactor: IDaemonReactor, notifier: Notifier | None = None) -> Daemon:
     """Return the service for an application that is there already. Nothing is opened: that is for its `startService`.
 
     It takes no signals and leaves logging alone: that is for the application it runs in.

@@ -37,7 +37,7 @@ CSP = "; ".join(
 """Content-Security-Policy of the page: no inline script or style, nothing from elsewhere."""
 
 
-class Page(Resource):
+class WebPage(Resource):
     """The root: answers `/` itself, and knows the other files by their whole paths.
 
     @param folder: what Vite built.

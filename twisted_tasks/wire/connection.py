@@ -23,7 +23,7 @@ from twisted_tasks.wire.patience import Awaited, Patience
 from twisted_tasks.wire.replies import Replies
 from twisted_tasks.wire.roster import Roster
 from twisted_tasks.wire.stages import Event, Life, Stage
-from twisted_tasks.wire.transports.messages import Answer, Call, OutOfStep
+from twisted_tasks.wire.transports.messages import Call, OutOfStep, TransportAnswer
 
 _LINGER = 5.0
 """Seconds in which a client that is still sending can read why it is cut off. Closing at once would reset the
@@ -206,7 +206,7 @@ class ThriftConnection(Protocol):
             and not self._outbox.stalled
         )
 
-    def begin(self, message: Call | Answer) -> None:
+    def begin(self, message: Call | TransportAnswer) -> None:
         """Give a message its place in the order of replies, and begin it if it is a call."""
         if not isinstance(message, Call):
             self._replies.line_up(message)

@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted_tasks.wire.dialect import Dialect
 from twisted_tasks.wire.limits import Limits
 from twisted_tasks.wire.splitters import recognise
-from twisted_tasks.wire.transports.messages import MORE, Answer, Call, ISplitter
+from twisted_tasks.wire.transports.messages import MORE, Call, ISplitter, TransportAnswer
 
 _TURN = 32
 """Messages that one connection may have taken before it is the turn of others; heavy ones count for several."""
@@ -44,7 +44,7 @@ class Taker(Protocol):
     """Where messages go."""
 
     def has_room(self) -> bool: ...
-    def begin(self, message: Call | Answer) -> None: ...
+    def begin(self, message: Call | TransportAnswer) -> None: ...
 
 
 class Intake:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-from twisted_tasks.wire.transports.messages import Answer, Call
+from twisted_tasks.wire.transports.messages import Call, TransportAnswer
 
 
 class Replies:
@@ -20,12 +20,12 @@ class Replies:
     __slots__ = ("kept", "pending", "pending_size", "waiting")
 
     def __init__(self) -> None:
-        self.waiting: deque[Call | Answer] = deque()
+        self.waiting: deque[Call | TransportAnswer] = deque()
         self.pending = 0
         self.pending_size = 0
         self.kept = 0
 
-    def line_up(self, message: Call | Answer) -> None:
+    def line_up(self, message: Call | TransportAnswer) -> None:
         """Give the reply to a message its place, after those that have one."""
         self.waiting.append(message)
         if message.reply:

@@ -22,7 +22,7 @@ from twisted_tasks.service import config
 from twisted_tasks.service.tap import make_service
 
 
-def settings(folder: Path, **more: str) -> config.Settings:
+def settings(folder: Path, **more: str) -> config.ServiceSettings:
     return config.load({"port": "0", "sqlite": str(folder / "tasks.sqlite3")} | more, {})
 
 

@@ -9,7 +9,7 @@ from thrift.protocol.TBinaryProtocol import TBinaryProtocol
 from thrift.Thrift import TMessageType
 from thrift.transport.TTransport import TMemoryBuffer
 
-from twisted_tasks.client.codec import METHODS, Codec, Frames
+from twisted_tasks.client.codec import METHODS, ClientCodec, Frames
 from twisted_tasks.client.errors import BadReply
 from twisted_tasks.gen.tasks import Tasks
 
@@ -31,7 +31,7 @@ def test_no_frame() -> None:
 
 def test_what_is_written_is_thrift() -> None:
     """A call is read by Thrift's own code, None left out."""
-    frame = Codec().write(METHODS["update"], 7, ("0" * 24, None, True, "ålice"))
+    frame = ClientCodec().write(METHODS["update"], 7, ("0" * 24, None, True, "ålice"))
     protocol = TBinaryProtocol(TMemoryBuffer(frame[4:]))
     assert protocol.readMessageBegin() == ("update", TMessageType.CALL, 7)
     arguments = Tasks.update_args()

@@ -15,7 +15,7 @@ from twisted_tasks.mongo.options import MongoOptions
 from twisted_tasks.ops.store_settings import SqliteSettings
 
 
-def load(environment: dict[str, str] | None = None, **options: Any) -> config.Settings:
+def load(environment: dict[str, str] | None = None, **options: Any) -> config.GatewaySettings:
     return config.load({name.replace("_", "-"): value for name, value in options.items()}, environment or {})
 
 

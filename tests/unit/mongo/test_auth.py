@@ -8,7 +8,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from twisted_tasks.mongo.auth import Login, Scram
-from twisted_tasks.mongo.options import Credentials
+from twisted_tasks.mongo.options import MongoCredentials
 from twisted_tasks.mongo.reply import CommandFailed, LoginFailed
 
 # RFC 7677, section 3.
@@ -89,7 +89,7 @@ def test_passwords_are_normalised() -> None:
         Scram("SCRAM-SHA-256", "u", "\u0007", {}, NONCE)
 
 
-def attempt(credentials: Credentials, hello: dict[str, Any], replies: list[Any]) -> tuple[list[Any], Any]:
+def attempt(credentials: MongoCredentials, hello: dict[str, Any], replies: list[Any]) -> tuple[list[Any], Any]:
     """Return the commands a login sends, and how it ends."""
     sent: list[Any] = []
 
@@ -118,7 +118,7 @@ def test_the_mechanism(mechanism: str, offered: list[str] | None, chosen: str) -
     """The better mechanism the server offers is used, unless one was asked for."""
     hello = {} if offered is None else {"saslSupportedMechs": offered}
     refusal = CommandFailed({"code": 18, "errmsg": "Authentication failed."})
-    sent, end = attempt(Credentials(mechanism, "", "me", "secret"), hello, [refusal])
+    sent, end = attempt(MongoCredentials(mechanism, "", "me", "secret"), hello, [refusal])
     ((database, command),) = sent
     assert (database, command["mechanism"]) == ("admin", chosen)
     assert isinstance(end.value, LoginFailed)
@@ -127,14 +127,14 @@ def test_the_mechanism(mechanism: str, offered: list[str] | None, chosen: str) -
 
 def test_a_failure_that_passes() -> None:
     """A server that is going down while somebody logs in has not refused anybody."""
-    _, end = attempt(Credentials("DEFAULT", "", "me", "secret"), {}, [CommandFailed({"code": 91})])
+    _, end = attempt(MongoCredentials("DEFAULT", "", "me", "secret"), {}, [CommandFailed({"code": 91})])
     assert not isinstance(end.value, LoginFailed)
 
 
 @pytest.mark.parametrize("username", [None, "CN=me"])
 def test_x509(username: str | None) -> None:
     """A certificate is enough; a name is sent when there is one."""
-    sent, end = attempt(Credentials("MONGODB-X509", "$external", username), {}, [{"ok": 1}])
+    sent, end = attempt(MongoCredentials("MONGODB-X509", "$external", username), {}, [{"ok": 1}])
     expected = {"authenticate": 1, "mechanism": "MONGODB-X509"} | ({"user": username} if username else {})
     assert sent == [("$external", expected)]
     assert end is None

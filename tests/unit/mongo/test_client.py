@@ -25,7 +25,7 @@ from tests.support.fake_mongo import FakeNetwork, FakeServer
 from twisted_tasks.mongo.backoff import BACKOFF_LONGEST
 from twisted_tasks.mongo.checkout import MAX_IN_FLIGHT
 from twisted_tasks.mongo.client import Client
-from twisted_tasks.mongo.connection import Connection
+from twisted_tasks.mongo.connection import MongoConnection
 from twisted_tasks.mongo.options import MongoOptions
 from twisted_tasks.mongo.pool import IDLE_SECONDS, MAX_OPENING
 from twisted_tasks.mongo.reply import (
@@ -76,11 +76,11 @@ class Call:
         self.error: Exception | None = None
         self.ended: float | None = None
         self.took = inf
-        self.connections: list[Connection] = []
+        self.connections: list[MongoConnection] = []
         began = world.clock.seconds()
         deadline = began + timeout
 
-        async def operation(connection: Connection) -> dict[str, Any]:
+        async def operation(connection: MongoConnection) -> dict[str, Any]:
             self.connections.append(connection)
             reply = await connection.send(bson.encode({name: "tasks", "$db": "test"}), deadline)
             check(reply)

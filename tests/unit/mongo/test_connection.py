@@ -17,14 +17,14 @@ from twisted.python.failure import Failure
 from txmongo.protocol import MongoDecoder, Msg
 
 from tests.support.descriptor import Descriptor
-from twisted_tasks.mongo.connection import Connection, describe
+from twisted_tasks.mongo.connection import MongoConnection, describe
 from twisted_tasks.mongo.dialer import _Connections
 from twisted_tasks.mongo.reply import ConnectionLost, TimedOut
 
 COMMAND = bson.encode({"ping": 1, "$db": "test"})
 
 
-def connected(clock: Clock | None = None) -> tuple[Connection, StringTransport]:
+def connected(clock: Clock | None = None) -> tuple[MongoConnection, StringTransport]:
     """Return a connection that is made, and what it writes to."""
     connection = _Connections(clock or Clock()).buildProtocol(None)
     transport = StringTransport()
@@ -32,7 +32,7 @@ def connected(clock: Clock | None = None) -> tuple[Connection, StringTransport]:
     return connection, transport
 
 
-def ask(connection: Connection, count: int, seconds: float = 5.0) -> list[list[Any]]:
+def ask(connection: MongoConnection, count: int, seconds: float = 5.0) -> list[list[Any]]:
     """Send so many commands; return, for each, a list that will hold how it ended."""
     ends: list[list[Any]] = []
     for _ in range(count):
@@ -128,7 +128,7 @@ def test_the_deadline() -> None:
     """A command without a reply fails at its deadline; those behind it fail when the connection is gone."""
     clock = Clock()
     connection, transport = connected(clock)
-    heard: list[Connection] = []
+    heard: list[MongoConnection] = []
     connection.on_end(heard.append)
     (first,) = ask(connection, 1, seconds=1.0)
     (second,) = ask(connection, 1, seconds=9.0)

@@ -14,7 +14,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from tests.support.fake_mongo import FakeNetwork, FakeServer
-from twisted_tasks.mongo.database import Database
+from twisted_tasks.mongo.database import MongoDatabase
 from twisted_tasks.mongo.indexes import Index
 from twisted_tasks.mongo.options import MongoOptions
 from twisted_tasks.mongo.reply import UNAUTHORIZED, CommandFailed, Misconfigured
@@ -31,7 +31,7 @@ class World:
         self.network = FakeNetwork(self.clock)
         self.server: FakeServer = self.network.add("a")
         options = MongoOptions("mongodb://a/", database="library")
-        self.database = Database(options, None, self.clock, lambda: 0.5, endpoints=self.network.endpoint)
+        self.database = MongoDatabase(options, None, self.clock, lambda: 0.5, endpoints=self.network.endpoint)
 
     def result(self, flow: Coroutine[Any, Any, Any]) -> Any:
         """Let a coroutine come to its end; return or raise what it does."""

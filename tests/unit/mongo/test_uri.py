@@ -12,8 +12,8 @@ from twisted.internet.testing import MemoryReactorClock
 from tests.support.certificates import Authority
 from twisted_tasks.mongo.options import (
     Address,
-    Credentials,
     MongoConfig,
+    MongoCredentials,
     MongoOptions,
     SrvName,
     TlsFiles,
@@ -91,7 +91,7 @@ def test_a_socket() -> None:
 def test_credentials(uri: str, source: str) -> None:
     """Credentials count with a database in the URI and without; a database in the path only says who knows the user."""
     config = read(uri)
-    assert config.credentials == Credentials("DEFAULT", source, "me", "secret")
+    assert config.credentials == MongoCredentials("DEFAULT", source, "me", "secret")
     assert config.database == "tasks-db"
 
 
@@ -273,7 +273,7 @@ def test_text_records() -> None:
     """A TXT record adds what the URI leaves open, and no more."""
     config = read("mongodb+srv://me:secret@db.example.com/")
     found = with_text_record(config, "authSource=users&replicaSet=rs0")
-    assert found.credentials == Credentials("DEFAULT", "users", "me", "secret")
+    assert found.credentials == MongoCredentials("DEFAULT", "users", "me", "secret")
     assert found.replica_set == "rs0"
     config = read("mongodb+srv://me:secret@db.example.com/?authSource=mine&replicaSet=mine")
     assert with_text_record(config, "authSource=users&replicaSet=rs0") == config

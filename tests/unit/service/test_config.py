@@ -19,7 +19,7 @@ from twisted_tasks.service.config import (
     WIRE_LIMITS,
     ConfigError,
     MongoOptions,
-    Settings,
+    ServiceSettings,
     SqliteSettings,
     TlsSettings,
     load,
@@ -29,7 +29,7 @@ from twisted_tasks.service.storage.batching.queue import BatchLimits
 from twisted_tasks.wire.limits import Limits
 
 
-def settings(*options: tuple[str, str], **environment: str) -> Settings:
+def settings(*options: tuple[str, str], **environment: str) -> ServiceSettings:
     return load({name: [text] if name == "listen" else text for name, text in options}, environment)
 
 

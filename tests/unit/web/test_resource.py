@@ -10,7 +10,7 @@ from twisted.internet.testing import StringTransport
 from twisted.web.server import Site
 
 from twisted_tasks.web.files import PageMissing, read
-from twisted_tasks.web.resource import CSP, Page
+from twisted_tasks.web.resource import CSP, WebPage
 
 SCRIPT = "console.log(1);\n" * 40
 
@@ -41,7 +41,7 @@ def built(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def ask(page: Page, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
+def ask(page: WebPage, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
     """Return status, headers and body of what twisted.web answers on the wire."""
     site = Site(page)
     channel, transport = site.buildProtocol(None), StringTransport()
@@ -68,7 +68,7 @@ def ask(page: Page, path: str, method: str = "GET", **headers: str) -> tuple[int
 )
 def test_files_of_the_page(built: Path, path: str, media_type: str, cache: str) -> None:
     """Assets with hashes in their names are immutable for a year; what keeps its name is asked for again."""
-    status, headers, body = ask(Page(built), path)
+    status, headers, body = ask(WebPage(built), path)
     assert (status, headers["content-type"], headers["cache-control"]) == (200, media_type, cache)
     assert int(headers["content-length"]) == len(body) > 0
 
@@ -83,7 +83,7 @@ def test_files_of_the_page(built: Path, path: str, media_type: str, cache: str) 
 )
 def test_anything_else_is_not_found(built: Path, path: str) -> None:
     """A path that is not a file of the page is 404, and never the page."""
-    status, _, body = ask(Page(built), path)
+    status, _, body = ask(WebPage(built), path)
     assert status == 404
     assert b"Tasks" not in body
 
@@ -106,14 +106,14 @@ def test_anything_else_is_not_found(built: Path, path: str) -> None:
 )
 def test_encodings(built: Path, accept: str, coding: str | None) -> None:
     """The coding a client likes best is chosen, of several the smallest; Vary says what it depends on."""
-    status, headers, body = ask(Page(built), "/assets/page.AbC-_123.js", accept_encoding=accept)
+    status, headers, body = ask(WebPage(built), "/assets/page.AbC-_123.js", accept_encoding=accept)
     assert (status, headers.get("content-encoding"), headers["vary"]) == (200, coding, "Accept-Encoding")
     assert body == {"br": b"brotli", "gzip": b"gzip, longer", None: SCRIPT.encode()}[coding]
 
 
 def test_each_encoding_has_its_own_tag(built: Path) -> None:
     """A strong entity tag names bytes, so each encoding has its own."""
-    page = Page(built)
+    page = WebPage(built)
     tags = {ask(page, "/assets/page.AbC-_123.js", accept_encoding=c)[1]["etag"] for c in ("br", "gzip", "identity")}
     assert len(tags) == 3
     assert all(tag.startswith('"') for tag in tags)
@@ -122,7 +122,7 @@ def test_each_encoding_has_its_own_tag(built: Path) -> None:
 @pytest.mark.parametrize("form", ["{}", "W/{}", '"other", {}', '"other",W/{} ', "*"])
 def test_what_a_client_has_is_not_sent_again(built: Path, form: str) -> None:
     """If-None-Match is compared weakly, and may be a list; the answer has the headers of a 200."""
-    page = Page(built)
+    page = WebPage(built)
     _, headers, _ = ask(page, "/", accept_encoding="br")
     status, again, body = ask(page, "/", accept_encoding="br", if_none_match=form.format(headers["etag"]))
     assert (status, body) == (304, b"")
@@ -134,7 +134,7 @@ def test_what_a_client_has_is_not_sent_again(built: Path, form: str) -> None:
 
 def test_head_has_the_head_alone(built: Path) -> None:
     """HEAD answers what GET does, without the body."""
-    page = Page(built)
+    page = WebPage(built)
     _, headers, _ = ask(page, "/", "GET")
     status, again, body = ask(page, "/", "HEAD")
     assert (status, body) == (200, b"")
@@ -145,7 +145,7 @@ def test_head_has_the_head_alone(built: Path) -> None:
 @pytest.mark.filterwarnings("ignore:twisted.web.resource._UnsafeErrorPage")  # twisted.web's own use of it
 def test_other_methods_are_not_allowed(built: Path) -> None:
     """The page is for reading: any other method is 405, with those that are allowed."""
-    status, headers, _ = ask(Page(built), "/", "POST")
+    status, headers, _ = ask(WebPage(built), "/", "POST")
     assert status == 405
     assert {method.strip() for method in headers["allow"].split(",")} == {"GET", "HEAD"}
 
@@ -159,7 +159,7 @@ def test_half_a_page_is_noticed(built: Path) -> None:
 
 def test_without_a_page(tmp_path: Path) -> None:
     """Where the page was not built, `/` says so and what to do, and everything else is not found."""
-    page = Page(tmp_path)
+    page = WebPage(tmp_path)
     status, headers, body = ask(page, "/")
     assert (page.is_built, status, headers["content-type"]) == (False, 404, "text/plain; charset=utf-8")
     assert b"build_web" in body

@@ -15,7 +15,7 @@ from twisted_tasks.wire.transports.header import InHeaderFrames
 from twisted_tasks.wire.transports.inflate import FREE, RATIO, most_of
 from twisted_tasks.wire.transports.messages import MORE, OutOfStep
 from twisted_tasks.wire.transports.plain import Framed
-from twisted_tasks.wire.transports.reader import Reader
+from twisted_tasks.wire.transports.reader import MessageReader
 
 
 def test_a_buffer() -> None:
@@ -66,7 +66,7 @@ def test_frames_around_frames() -> None:
 
 def test_a_reader_takes_turns() -> None:
     """A message with more values than a turn has is read in several; it is known how much is kept of it."""
-    reader = Reader(Limits())
+    reader = MessageReader(Limits())
     data = call("sum", values=[1] * 10, framed=False)[:-1]
     data += b"\x0b\0\x63\0\0\0\0" * 9000 + b"\0"
     read = reader.read(data, BINARY)

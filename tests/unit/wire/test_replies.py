@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from twisted_tasks.wire.protocols.binary import BINARY
-from twisted_tasks.wire.protocols.head import Head
+from twisted_tasks.wire.protocols.head import MessageHead
 from twisted_tasks.wire.replies import Replies
-from twisted_tasks.wire.transports.messages import Answer, Call
+from twisted_tasks.wire.transports.messages import Call, TransportAnswer
 
 
 def lined_up(replies: Replies, *names: str) -> list[Call]:
     """Return calls of ten bytes that were begun and have their places."""
-    calls = [Call(bytes(10), BINARY, Head(name, 1, 1, 0)) for name in names]
+    calls = [Call(bytes(10), BINARY, MessageHead(name, 1, 1, 0)) for name in names]
     for call in calls:
         replies.begin(call, in_line=True)
     return calls
@@ -39,7 +39,7 @@ def test_bytes() -> None:
     assert (replies.kept, second.written) == (150, 150)
     replies.end(second, bytes(160))
     assert (replies.kept, second.written, replies.pending_size) == (160, 160, 10)
-    replies.line_up(Answer(bytes(5)))
+    replies.line_up(TransportAnswer(bytes(5)))
     assert replies.kept == 165
     replies.end(first, b"1")
     assert sum(map(len, replies.take())) == 166
@@ -50,7 +50,7 @@ def test_unanswered() -> None:
     """Calls that are to have a reply and have none are known, oneway ones are not among them."""
     replies = Replies()
     first, second = lined_up(replies, "a", "b")
-    replies.begin(Call(b"", BINARY, Head("oneway", 4, 1, 0)), in_line=False)
+    replies.begin(Call(b"", BINARY, MessageHead("oneway", 4, 1, 0)), in_line=False)
     replies.end(first, b"1")
     assert list(replies.unanswered()) == [second]
 
@@ -59,7 +59,7 @@ def test_dropped() -> None:
     """Nothing waits any more, and calls that end later change nothing but their number."""
     replies = Replies()
     (first,) = lined_up(replies, "a")
-    replies.line_up(Answer(bytes(5)))
+    replies.line_up(TransportAnswer(bytes(5)))
     replies.drop()
     assert (replies.kept, len(replies.waiting), replies.pending) == (0, 0, 1)
     replies.end(first, None)

@@ -12,7 +12,7 @@ from tests.support.wire_clients import DIALECTS, Client, Dialect
 from tests.support.wire_memory import Server
 from twisted_tasks.wire.protocols.binary import BinaryExchange
 from twisted_tasks.wire.protocols.compact import CompactExchange
-from twisted_tasks.wire.protocols.head import Head
+from twisted_tasks.wire.protocols.head import MessageHead
 from twisted_tasks.wire.protocols.json import JsonExchange
 from twisted_tasks.wire.splitters import CODECS
 
@@ -20,7 +20,7 @@ from twisted_tasks.wire.splitters import CODECS
 def test_there_is_a_codec() -> None:
     """Where nothing is missing, generated code reads and writes whole structs."""
     for codec in CODECS.values():
-        exchange: Any = codec.open(b"", Head("x", 1, 1, 0))
+        exchange: Any = codec.open(b"", MessageHead("x", 1, 1, 0))
         assert exchange._fast_decode is not None
         assert exchange._fast_encode is not None
 

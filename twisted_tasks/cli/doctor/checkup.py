@@ -10,7 +10,7 @@ from twisted_tasks.cli.doctor import mongo as doctor_mongo
 from twisted_tasks.cli.doctor import server as doctor_server
 from twisted_tasks.cli.doctor import sqlite as doctor_sqlite
 from twisted_tasks.cli.doctor.findings import Findings
-from twisted_tasks.cli.options import Options
+from twisted_tasks.cli.options import CommandOptions
 from twisted_tasks.cli.run import run
 from twisted_tasks.cli.screen import Screen
 from twisted_tasks.cli.status import Status, Trouble
@@ -24,7 +24,7 @@ _PATIENCE = 5.0
 """Seconds in which the store has to answer."""
 
 
-def examine(options: Options, no_server: bool, store: config.StoreSettings | None) -> None:
+def examine(options: CommandOptions, no_server: bool, store: config.StoreSettings | None) -> None:
     """Look at the servers, unless told not to, and at the store if there is one to look at. Ends the process."""
     screen = Screen(options.json)
     findings = Findings(screen, options.json)

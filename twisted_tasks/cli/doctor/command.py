@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from twisted_tasks.cli.options import Options, common, pass_options
+from twisted_tasks.cli.options import CommandOptions, common, pass_options
 from twisted_tasks.cli.status import Status, Trouble
 from twisted_tasks.service import config
 
@@ -27,7 +27,7 @@ def _store_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @_store_options
 @common
 @pass_options
-def doctor(options: Options, no_server: bool, **store: str | None) -> None:
+def doctor(options: CommandOptions, no_server: bool, **store: str | None) -> None:
     """Look at the service, and say what is wrong with it and what to do.
 
     Given the options, or the environment variables, by which the daemon finds its store, look at that too. Nothing is

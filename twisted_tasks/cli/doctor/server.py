@@ -20,7 +20,7 @@ from zope.interface import implementer
 
 from twisted_tasks.cli.doctor.dialects import DIALECTS, ask
 from twisted_tasks.cli.doctor.findings import Findings
-from twisted_tasks.cli.options import Options
+from twisted_tasks.cli.options import CommandOptions
 from twisted_tasks.cli.status import Status, Trouble
 from twisted_tasks.client import TasksClient
 from twisted_tasks.client.endpoints import parse
@@ -35,7 +35,7 @@ _SOON = 30
 """Days before its end from which on a certificate is worth a note."""
 
 
-async def examine(options: Options, server: str, reactor: Any, findings: Findings) -> None:
+async def examine(options: CommandOptions, server: str, reactor: Any, findings: Findings) -> None:
     """Look at one server."""
     try:
         endpoint = parse(reactor, server, options.tls)
@@ -52,7 +52,7 @@ async def examine(options: Options, server: str, reactor: Any, findings: Finding
             await client.close()
 
 
-def _plain(options: Options, server: str) -> bool:
+def _plain(options: CommandOptions, server: str) -> bool:
     return options.tls is None and not server.startswith(("tls:", "ssl:"))
 
 
@@ -74,7 +74,7 @@ class _Greeting(Protocol):
 
 
 async def _reach(
-    endpoint: IStreamClientEndpoint, server: str, options: Options, reactor: Any, findings: Findings
+    endpoint: IStreamClientEndpoint, server: str, options: CommandOptions, reactor: Any, findings: Findings
 ) -> bool:
     began = time.monotonic()
     try:

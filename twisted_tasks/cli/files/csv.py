@@ -55,7 +55,7 @@ class Columns:
         return dict(zip(self.names, found, strict=False))
 
 
-class _Tasks:
+class _CsvTasks:
     def __init__(self, splitter: Splitter) -> None:
         self._columns = Columns(splitter)
         self._fields: Mapping[str, str] = {}
@@ -101,4 +101,4 @@ class _Tasks:
 def reader() -> LineReader:
     """Return a reader of tasks in CSV."""
     splitter = Splitter(quoted=True)
-    return LineReader(splitter, _Tasks(splitter))
+    return LineReader(splitter, _CsvTasks(splitter))

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from twisted_tasks.cli.files import csv, google, microsoft, taskwarrior, todoist, todotxt
 from twisted_tasks.cli.files import json as json_files
 from twisted_tasks.cli.files.csv import ALIASES
-from twisted_tasks.cli.files.records import BadFile, Reader, delimiter_of
+from twisted_tasks.cli.files.records import BadFile, FileReader, delimiter_of
 
-READERS: dict[str, Callable[[], Reader]] = {
+READERS: dict[str, Callable[[], FileReader]] = {
     "jsonl": json_files.line_reader,
     "json": json_files.DocumentReader,
     "csv": csv.reader,

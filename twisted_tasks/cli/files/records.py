@@ -64,7 +64,7 @@ class Row(NamedTuple):
         return BadLine(self.number, why, self.size, self.unit)
 
 
-class Reader(Protocol):
+class FileReader(Protocol):
     """Reads one file: bytes in, tasks and bad lines out. Either method may raise BadFile."""
 
     def feed(self, data: bytes) -> Iterator[Row | BadLine]:

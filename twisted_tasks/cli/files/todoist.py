@@ -9,7 +9,7 @@ from twisted_tasks.cli.files.fields import due_of, notes_of
 from twisted_tasks.cli.files.records import BadFile, LineReader, Record, Row, Splitter
 
 
-class _Tasks:
+class _TodoistTasks:
     """Tasks of the rows. One is held back until the next, since comments on it follow it."""
 
     def __init__(self, splitter: Splitter) -> None:
@@ -50,5 +50,5 @@ class _Tasks:
 def reader() -> LineReader:
     """Return a reader of Todoist's CSV."""
     splitter = Splitter(quoted=True)
-    tasks = _Tasks(splitter)
+    tasks = _TodoistTasks(splitter)
     return LineReader(splitter, tasks, tasks.rest)

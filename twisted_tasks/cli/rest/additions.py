@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred
 
-from twisted_tasks.cli.rest.exchange import Exchange, problem_error
+from twisted_tasks.cli.rest.exchange import HttpExchange, problem_error
 from twisted_tasks.cli.rest.values import to_task
 from twisted_tasks.client.errors import BadReply, TaskError
 from twisted_tasks.model import Task
@@ -34,7 +34,7 @@ class Additions:
     @param whose: returns whose tasks they are.
     """
 
-    def __init__(self, exchange: Exchange, whose: Callable[[], str]) -> None:
+    def __init__(self, exchange: HttpExchange, whose: Callable[[], str]) -> None:
         self._exchange = exchange
         self._whose = whose
         self._waiting: list[_Addition] = []

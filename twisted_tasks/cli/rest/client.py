@@ -13,8 +13,8 @@ from twisted.internet.interfaces import IReactorTime
 
 from twisted_tasks.cli.rest.additions import Additions
 from twisted_tasks.cli.rest.credentials import for_gateway
-from twisted_tasks.cli.rest.exchange import Exchange
-from twisted_tasks.cli.rest.http import AgentTransport, Transport
+from twisted_tasks.cli.rest.exchange import HttpExchange
+from twisted_tasks.cli.rest.http import AgentTransport, HttpTransport
 from twisted_tasks.cli.rest.values import fields, to_changes, to_task
 from twisted_tasks.client import Health, Page, Task
 from twisted_tasks.client.errors import BadReply, InvalidArgument, StoreUnavailable
@@ -33,11 +33,11 @@ class RestClient:
     """
 
     def __init__(
-        self, base: str, token: str, user: str, transport: Transport, clock: IReactorTime, timeout: float
+        self, base: str, token: str, user: str, transport: HttpTransport, clock: IReactorTime, timeout: float
     ) -> None:
         self._user = user
         self._transport = transport
-        self._exchange = Exchange(base, transport, clock, {"Authorization": f"Bearer {token}"}, timeout)
+        self._exchange = HttpExchange(base, transport, clock, {"Authorization": f"Bearer {token}"}, timeout)
         self._additions = Additions(self._exchange, lambda: self._user)
 
     def startService(self) -> None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from twisted_tasks.cli.status import Status, Trouble
 
 
-class Credentials(NamedTuple):
+class GatewayCredentials(NamedTuple):
     """How to show a gateway who one is."""
 
     username: str
@@ -27,26 +27,26 @@ def path(environment: Mapping[str, str] = os.environ) -> Path:
     return folder / "tasks" / "credentials.json"
 
 
-def for_gateway(server: str, environment: Mapping[str, str] = os.environ) -> Credentials:
+def for_gateway(server: str, environment: Mapping[str, str] = os.environ) -> GatewayCredentials:
     """Return TASKS_TOKEN, or what `tasks login` has kept for a gateway; raise Trouble when there is neither."""
     if token := environment.get("TASKS_TOKEN"):
-        return Credentials("me", token)
+        return GatewayCredentials("me", token)
     found = load(server)
     if found is None:
         raise Trouble(f"not logged in at {server}: `tasks login --server {server}`, or set TASKS_TOKEN", Status.INVALID)
     return found
 
 
-def load(server: str) -> Credentials | None:
+def load(server: str) -> GatewayCredentials | None:
     """Return what is kept for a gateway, or None."""
     entry = _read().get(server)
     if not isinstance(entry, dict):
         return None
     username, token = entry.get("username"), entry.get("token")
-    return Credentials(username, token) if isinstance(username, str) and isinstance(token, str) else None
+    return GatewayCredentials(username, token) if isinstance(username, str) and isinstance(token, str) else None
 
 
-def save(server: str, credentials: Credentials) -> None:
+def save(server: str, credentials: GatewayCredentials) -> None:
     """Keep something for a gateway, in the place of what was kept before."""
     _write({**_read(), server: credentials._asdict()})
 

@@ -15,7 +15,7 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from twisted_tasks.cli.rest.errors import NotLoggedIn
-from twisted_tasks.cli.rest.http import Answer, Transport
+from twisted_tasks.cli.rest.http import HttpAnswer, HttpTransport
 from twisted_tasks.client.backoff import backoff
 from twisted_tasks.client.errors import (
     REPEATABLE,
@@ -35,7 +35,7 @@ _RETRY = backoff(0.1, 5.0)
 _PROBLEM = "application/problem+json"
 
 
-class Exchange:
+class HttpExchange:
     """Asks one gateway.
 
     @param base: its address: https://tasks.example.
@@ -44,7 +44,7 @@ class Exchange:
     """
 
     def __init__(
-        self, base: str, transport: Transport, clock: IReactorTime, headers: Mapping[str, str], timeout: float
+        self, base: str, transport: HttpTransport, clock: IReactorTime, headers: Mapping[str, str], timeout: float
     ) -> None:
         self._base = base.rstrip("/") + _API
         self._transport = transport
@@ -78,7 +78,7 @@ class Exchange:
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
-    ) -> Deferred[Answer]:
+    ) -> Deferred[HttpAnswer]:
         """Fire with the answer itself; fail as `ask` does."""
         seconds = self._timeout if timeout is None else timeout
         sent = {**self._headers, **(headers or {})}
@@ -96,7 +96,7 @@ class Exchange:
 
     async def _repeat(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes | None, deadline: float
-    ) -> Answer:
+    ) -> HttpAnswer:
         failures = 0
         while True:
             pause: float = 0
@@ -108,7 +108,7 @@ class Exchange:
                 raise _error(answer)
             except TaskNotFound:
                 if method == "DELETE" and failures:
-                    return Answer(204, answer.headers, b"")  # an attempt before has removed it
+                    return HttpAnswer(204, answer.headers, b"")  # an attempt before has removed it
                 raise
             except REPEATABLE:
                 failures += 1
@@ -118,7 +118,7 @@ class Exchange:
             await deferLater(self._clock, pause)
 
 
-def _error(answer: Answer) -> TaskError:
+def _error(answer: HttpAnswer) -> TaskError:
     """Return the error that a status of 300 and above stands for."""
     kind = (answer.headers.getRawHeaders("content-type") or [""])[0].partition(";")[0].strip()
     if kind != _PROBLEM:
@@ -142,12 +142,12 @@ def problem_error(status: int, problem: Mapping[str, Any]) -> TaskError:
     return error_of(status, text)
 
 
-def _retry_after(answer: Answer) -> float:
+def _retry_after(answer: HttpAnswer) -> float:
     text = (answer.headers.getRawHeaders("retry-after") or [""])[0]
     return float(text) if text.isascii() and text.isdigit() else 0.0
 
 
-def _decoded(answer: Answer) -> Any:
+def _decoded(answer: HttpAnswer) -> Any:
     try:
         decoded = json.loads(answer.body)
     except ValueError:

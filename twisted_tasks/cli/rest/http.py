@@ -23,7 +23,7 @@ _LONGEST_BODY = 16 << 20
 _CONNECTIONS = 4
 
 
-class Answer(NamedTuple):
+class HttpAnswer(NamedTuple):
     """What a server answered."""
 
     status: int
@@ -31,10 +31,10 @@ class Answer(NamedTuple):
     body: bytes
 
 
-class Transport(Protocol):
+class HttpTransport(Protocol):
     """Sends a request and returns the answer."""
 
-    async def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+    async def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> HttpAnswer:
         """Raise Unreachable, Disconnected or BadReply."""
 
     async def close(self) -> None:
@@ -42,7 +42,7 @@ class Transport(Protocol):
 
 
 class AgentTransport:
-    """A `Transport` over connections that are kept for the next request.
+    """A `HttpTransport` over connections that are kept for the next request.
 
     @param tls: makes TLS options for a host; None trusts the platform's authorities.
     """
@@ -54,13 +54,13 @@ class AgentTransport:
         more = {} if tls is None else {"contextFactory": _Policy(tls)}
         self._agent = Agent(reactor, connectTimeout=connect_timeout, pool=self._pool, **more)
 
-    async def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+    async def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> HttpAnswer:
         """See Transport."""
         producer = None if body is None else FileBodyProducer(BytesIO(body))
         raw = Headers({name: [value] for name, value in headers.items()})
         try:
             response = await self._agent.request(method.encode(), url.encode(), raw, producer)
-            return Answer(response.code, response.headers, await _body(response))
+            return HttpAnswer(response.code, response.headers, await _body(response))
         except (ConnectError, DNSLookupError) as error:
             raise Unreachable(_sentence(error)) from None
         except (ConnectionLost, ResponseFailed) as error:
@@ -135,4 +135,4 @@ class _Policy:
         return self._tls(hostname.decode("ascii"))
 
 
-__all__ = ["AgentTransport", "Answer", "Transport"]
+__all__ = ["AgentTransport", "HttpAnswer", "HttpTransport"]

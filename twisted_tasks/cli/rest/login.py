@@ -6,10 +6,10 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from twisted_tasks.cli.rest.credentials import Credentials
+from twisted_tasks.cli.rest.credentials import GatewayCredentials
 from twisted_tasks.cli.rest.errors import NotLoggedIn
-from twisted_tasks.cli.rest.exchange import Exchange
-from twisted_tasks.cli.rest.http import AgentTransport, Answer
+from twisted_tasks.cli.rest.exchange import HttpExchange
+from twisted_tasks.cli.rest.http import AgentTransport, HttpAnswer
 from twisted_tasks.client.errors import BadReply, InvalidArgument
 from twisted_tasks.ops.clock import MonotonicClock
 
@@ -24,7 +24,7 @@ async def make_credentials(
     tls: Callable[[str], Any] | None,
     username: str | None,
     secret: str,
-) -> Credentials:
+) -> GatewayCredentials:
     """Return a token that works at a gateway.
 
     @param username: whose password the secret is; None: the secret is a token.
@@ -33,16 +33,16 @@ async def make_credentials(
     transport = AgentTransport(reactor, timeout, tls)
     try:
         if username is not None:
-            return await log_in(Exchange(base, transport, clock, {}, timeout), base, username, secret)
-        await Exchange(base, transport, clock, {"Authorization": f"Bearer {secret}"}, timeout).ask(
+            return await log_in(HttpExchange(base, transport, clock, {}, timeout), base, username, secret)
+        await HttpExchange(base, transport, clock, {"Authorization": f"Bearer {secret}"}, timeout).ask(
             "GET", "/tasks?limit=1"
         )
-        return Credentials("me", secret)
+        return GatewayCredentials("me", secret)
     finally:
         await transport.close()
 
 
-async def log_in(exchange: Exchange, origin: str, username: str, password: str) -> Credentials:
+async def log_in(exchange: HttpExchange, origin: str, username: str, password: str) -> GatewayCredentials:
     """Return a new token of an account.
 
     @param origin: the gateway's own origin, which it asks for with a cookie.
@@ -59,10 +59,10 @@ async def log_in(exchange: Exchange, origin: str, username: str, password: str) 
         made = await exchange.ask("POST", "/tokens", {"name": name, "scopes": SCOPES}, headers)
     finally:
         await exchange.ask("DELETE", "/session", headers=headers)
-    return Credentials(_text(account, "username"), _text(made, "token"))
+    return GatewayCredentials(_text(account, "username"), _text(made, "token"))
 
 
-def _cookie(answer: Answer) -> str:
+def _cookie(answer: HttpAnswer) -> str:
     for line in answer.headers.getRawHeaders("set-cookie") or ():
         pair = line.partition(";")[0].strip()
         if pair.startswith(f"{_COOKIE}="):

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from twisted_tasks.gateway.accounts.errors import AccountsUnavailable
-from twisted_tasks.gateway.accounts.storage.interface import IAccountStore, R, StoreUnavailable, Where
+from twisted_tasks.gateway.accounts.storage.interface import IAccountStore, R, RecordsUnavailable, Where
 from twisted_tasks.gateway.accounts.storage.records import Record
 
 
@@ -60,5 +60,5 @@ class Records:
     async def _ask(self, question: Callable[..., Deferred[Any]], *args: Any) -> Any:
         try:
             return await question(*args, self._clock.seconds() + self._timeout)
-        except StoreUnavailable:
+        except RecordsUnavailable:
             raise AccountsUnavailable() from None

@@ -26,7 +26,7 @@ _USER_AGENT_MAX = 256
 """Characters kept of what a browser calls itself, for its owner to know it by."""
 
 
-class Limits(NamedTuple):
+class SessionLimits(NamedTuple):
     """How long sessions hold, in milliseconds."""
 
     idle_ms: int
@@ -53,7 +53,7 @@ def belongs(session: SessionRecord, account: AccountRecord) -> bool:
     return account.state != LEAVING and session.generation == account.generation
 
 
-class _Found(NamedTuple):
+class _FoundSession(NamedTuple):
     session: Session
     leaving: bool
 
@@ -72,8 +72,8 @@ class Sessions:
     ) -> None:
         self._records = records
         self._now_ms = now_ms
-        self._limits = Limits(int(settings.session_idle * 1000), int(settings.session_lifetime * 1000))
-        self._belief: Belief[_Found] = Belief(clock, self._ask)
+        self._limits = SessionLimits(int(settings.session_idle * 1000), int(settings.session_lifetime * 1000))
+        self._belief: Belief[_FoundSession] = Belief(clock, self._ask)
 
     async def begin(self, account: AccountRecord, user_agent: str) -> str:
         """Make a session, and return its secret."""
@@ -144,7 +144,7 @@ class Sessions:
         """Believe nothing of an account's sessions until it was asked again."""
         self._belief.forget(lambda found: found.session.account_id == account_id)
 
-    async def _ask(self, secret: str) -> _Found | None:
+    async def _ask(self, secret: str) -> _FoundSession | None:
         record = await self._records.one(SessionRecord, id=secrets.id_of(secret))
         now = self._now_ms()
         if record is None or not secrets.matches(record, secret):
@@ -161,7 +161,7 @@ class Sessions:
             Deferred.fromCoroutine(self._note_seen(record)).addErrback(
                 lambda failure: self._log.failure("a session's last use cannot be noted", failure)
             )
-        return _Found(_session(record), account.state == LEAVING)
+        return _FoundSession(_session(record), account.state == LEAVING)
 
     async def _note_seen(self, record: SessionRecord) -> None:
         """Write when a session was last seen. Nothing waits for it."""

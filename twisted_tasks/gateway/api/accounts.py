@@ -18,7 +18,7 @@ from twisted_tasks.gateway.api.table import BASE
 from twisted_tasks.model import FIRST_MS, LAST_MS, to_milliseconds, to_text
 
 if TYPE_CHECKING:
-    from twisted_tasks.gateway.api.call import Call
+    from twisted_tasks.gateway.api.call import ApiCall
     from twisted_tasks.gateway.api.service import Api
 
 
@@ -30,13 +30,13 @@ def _entered(api: Api, account: Account, secret: str, status: int) -> Answer:
     return json_answer(_account(account), status, [set_cookie(secret, api.settings.session_lifetime)])
 
 
-def _session(call: Call) -> Session:
+def _session(call: ApiCall) -> Session:
     session = call.caller.session
     assert session is not None  # the route's access says so
     return session
 
 
-async def sign_up(api: Api, call: Call) -> Answer:
+async def sign_up(api: Api, call: ApiCall) -> Answer:
     """Make an account, and log in."""
     body: schemas.Signup = call.body
     account, secret = await api.accounts.signup(body.username, body.password, call.address, call.user_agent)
@@ -45,7 +45,7 @@ async def sign_up(api: Api, call: Call) -> Answer:
     return _entered(api, account, secret, 201)
 
 
-async def log_in(api: Api, call: Call) -> Answer:
+async def log_in(api: Api, call: ApiCall) -> Answer:
     """Begin a session, and end the one that came along."""
     body: schemas.Credentials = call.body
     account, secret = await api.accounts.login(
@@ -54,7 +54,7 @@ async def log_in(api: Api, call: Call) -> Answer:
     return _entered(api, account, secret, 200)
 
 
-async def reset_password(api: Api, call: Call) -> Answer:
+async def reset_password(api: Api, call: ApiCall) -> Answer:
     """Set a password by an operator's link, and end all sessions of the account."""
     body: schemas.PasswordReset = call.body
     account = await api.accounts.redeem_reset(body.token, body.password)
@@ -62,19 +62,19 @@ async def reset_password(api: Api, call: Call) -> Answer:
     return NO_CONTENT
 
 
-async def log_out(api: Api, call: Call) -> Answer:
+async def log_out(api: Api, call: ApiCall) -> Answer:
     """End the session."""
     await api.accounts.logout(call.caller.secret)
     api.hub.check_now(call.account_id)
     return Answer(204, fields=[CLEAR_COOKIE])
 
 
-async def get_account(api: Api, call: Call) -> Answer:
+async def get_account(api: Api, call: ApiCall) -> Answer:
     """Answer who is logged in."""
     return json_answer(_account(await api.accounts.account(call.account_id)))
 
 
-async def change_account(api: Api, call: Call) -> Answer:
+async def change_account(api: Api, call: ApiCall) -> Answer:
     """Change the username or the password; a new password ends all other sessions."""
     body: schemas.AccountPatch = call.body
     username = None if body.username is UNSET else body.username
@@ -86,7 +86,7 @@ async def change_account(api: Api, call: Call) -> Answer:
     return json_answer(_account(account))
 
 
-async def delete_account(api: Api, call: Call) -> Answer:
+async def delete_account(api: Api, call: ApiCall) -> Answer:
     """Remove the account with all it has. Where a step fails it is repeated, by the client or by the janitor."""
     body: schemas.Confirmation = call.body
     await api.accounts.mark_leaving(call.account_id, _session(call), body.current_password, call.address)
@@ -95,7 +95,7 @@ async def delete_account(api: Api, call: Call) -> Answer:
     return Answer(204, fields=[CLEAR_COOKIE])
 
 
-async def list_sessions(api: Api, call: Call) -> Answer:
+async def list_sessions(api: Api, call: ApiCall) -> Answer:
     """Answer the account's logins."""
     current = _session(call).id
     found = [
@@ -105,14 +105,14 @@ async def list_sessions(api: Api, call: Call) -> Answer:
     return json_answer(schemas.Sessions(found))
 
 
-async def end_session(api: Api, call: Call) -> Answer:
+async def end_session(api: Api, call: ApiCall) -> Answer:
     """End one of the account's logins."""
     await api.accounts.end_session(call.account_id, call.id)
     api.hub.check_now(call.account_id)
     return NO_CONTENT
 
 
-async def make_token(api: Api, call: Call) -> Answer:
+async def make_token(api: Api, call: ApiCall) -> Answer:
     """Make a token, and show its secret this once."""
     body: schemas.NewToken = call.body
     if len(set(body.scopes)) < len(body.scopes):
@@ -141,7 +141,7 @@ def _expiry(api: Api, text: str | None) -> int | None:
     return expires
 
 
-async def list_tokens(api: Api, call: Call) -> Answer:
+async def list_tokens(api: Api, call: ApiCall) -> Answer:
     """Answer the account's tokens, without their secrets."""
     found = [
         schemas.Token(
@@ -157,7 +157,7 @@ async def list_tokens(api: Api, call: Call) -> Answer:
     return json_answer(schemas.Tokens(found))
 
 
-async def revoke_token(api: Api, call: Call) -> Answer:
+async def revoke_token(api: Api, call: ApiCall) -> Answer:
     """End a token."""
     await api.accounts.revoke_token(call.account_id, call.id)
     api.hub.check_now(call.account_id)

@@ -23,13 +23,13 @@ from twisted_tasks.gateway.api.schemas import Result, Results
 from twisted_tasks.model import Task, TaskError
 
 if TYPE_CHECKING:
-    from twisted_tasks.gateway.api.call import Call
+    from twisted_tasks.gateway.api.call import ApiCall
     from twisted_tasks.gateway.api.service import Api
 
 _STATUS = {schemas.AddOperation: 201, schemas.UpdateOperation: 200, schemas.RestoreOperation: 200}
 
 
-async def do_batch(api: Api, call: Call) -> Answer:
+async def do_batch(api: Api, call: ApiCall) -> Answer:
     """Do the operations, and answer what came of each."""
     body: schemas.Batch = call.body
     steps = [_Step(operation) for operation in body.operations]

@@ -23,7 +23,7 @@ class Caller(NamedTuple):
     token: Token | None = None
 
 
-class Call:
+class ApiCall:
     """A request that matched a route.
 
     @ivar number: the request's id, for people who compare an answer with the log.

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from twisted_tasks.gateway.api import negotiation, problems
-from twisted_tasks.gateway.api.call import Call
+from twisted_tasks.gateway.api.call import ApiCall
 from twisted_tasks.gateway.api.problems import FieldError, Problem
 from twisted_tasks.gateway.api.schemas import Nothing
 from twisted_tasks.gateway.api.table import Prepared
@@ -20,7 +20,7 @@ _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
 
 
-def decode(call: Call, prepared: Prepared) -> Any:
+def decode(call: ApiCall, prepared: Prepared) -> Any:
     """Return a call's body. Raises Problem when it is not what the route takes."""
     request, route = call.request, call.route
     if not request.body:

@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 
 from twisted_tasks.gateway.api import credentials, negotiation, problems, query
 from twisted_tasks.gateway.api.answers import JSON, Answer, Fields
-from twisted_tasks.gateway.api.call import Call, Caller
+from twisted_tasks.gateway.api.call import ApiCall, Caller
 from twisted_tasks.gateway.api.decode import decode
 from twisted_tasks.gateway.api.errors import problem_of
 from twisted_tasks.gateway.api.events import MEDIA_TYPE
@@ -19,7 +19,7 @@ from twisted_tasks.gateway.api.headers import API_CSP, security
 from twisted_tasks.gateway.api.problems import Problem
 from twisted_tasks.gateway.api.service import Api
 from twisted_tasks.gateway.api.stream import Stream
-from twisted_tasks.gateway.api.table import Access, Found, Prepared, Table
+from twisted_tasks.gateway.api.table import Access, FoundRoutes, Prepared, Table
 from twisted_tasks.ops.requests.request import Request
 
 _COMPRESS_FROM = 1024
@@ -30,7 +30,7 @@ EVENTS = MEDIA_TYPE.encode()
 _VARY = b"Cookie, Authorization"
 
 
-class Dispatcher:
+class ApiDispatcher:
     """Answers requests to the API.
 
     @param table: what there is to ask.
@@ -56,7 +56,7 @@ class Dispatcher:
         if prepared is None:
             self._send(request, number, self._without_route(found, request, number), "", ())
             return
-        call = Call(request, prepared.route, number, found.id, self._api.proxies.client(request))
+        call = ApiCall(request, prepared.route, number, found.id, self._api.proxies.client(request))
         Deferred.fromCoroutine(self._run(call, prepared)).addErrback(self._failed, call)
 
     def refuse(self, request: Request, problem: Problem) -> None:
@@ -64,13 +64,13 @@ class Dispatcher:
         number = secrets.token_hex(8)
         self._send(request, number, problem.answer(number), "", ())
 
-    def _without_route(self, found: Found, request: Request, number: str) -> Answer:
+    def _without_route(self, found: FoundRoutes, request: Request, number: str) -> Answer:
         allow = (b"Allow", found.allow)
         if request.method == b"OPTIONS":
             return Answer(204, fields=[allow])
         return Problem(problems.METHOD_NOT_ALLOWED, fields=[allow]).answer(number)
 
-    async def _run(self, call: Call, prepared: Prepared) -> None:
+    async def _run(self, call: ApiCall, prepared: Prepared) -> None:
         """Answer a call."""
         try:
             await self._admit(call)
@@ -85,14 +85,14 @@ class Dispatcher:
         else:
             self._send(call.request, call.number, answer, call.route.template, self._varying(call, answer))
 
-    def _failed(self, failure: Failure, call: Call) -> None:
+    def _failed(self, failure: Failure, call: ApiCall) -> None:
         self._log.failure("request {request} could not be answered", failure, request=call.number)
         if not call.request.is_gone:
             call.request.loseConnection()
 
     # What has to hold before a handler is asked.
 
-    async def _admit(self, call: Call) -> None:
+    async def _admit(self, call: ApiCall) -> None:
         """Find out who calls. Raises Problem when they may not."""
         request, access = call.request, call.route.access
         if access is Access.PUBLIC:
@@ -108,7 +108,7 @@ class Dispatcher:
         if access is not Access.ENTRY:
             await self._admit_session(call)
 
-    async def _admit_session(self, call: Call) -> None:
+    async def _admit_session(self, call: ApiCall) -> None:
         secret = call.cookie
         leaving = call.route.access is Access.LEAVING
         session = None if secret is None else await self._api.accounts.session(secret, leaving)
@@ -116,7 +116,7 @@ class Dispatcher:
             raise credentials.unauthenticated(with_token=False)
         self._know(call, Caller(session.account_id, secret, session=session))
 
-    async def _admit_token(self, call: Call, secret: str) -> None:
+    async def _admit_token(self, call: ApiCall, secret: str) -> None:
         token = await self._api.accounts.token(secret)
         if token is None:
             raise credentials.unauthenticated(with_token=True)
@@ -127,19 +127,19 @@ class Dispatcher:
             challenge = (b"WWW-Authenticate", f'Bearer error="insufficient_scope"{scope}'.encode())
             raise Problem(problems.INSUFFICIENT_SCOPE, fields=[challenge])
 
-    def _know(self, call: Call, caller: Caller) -> None:
+    def _know(self, call: ApiCall, caller: Caller) -> None:
         """Count a call of this caller, and keep in the call who it is. Raise Problem when they call too often."""
         call.known = caller
         call.pace, wait = self._api.pace.count(caller.account_id)
         if wait is not None:
             raise Problem(problems.TOO_MANY_REQUESTS, retry_after=wait)
 
-    def _negotiate(self, call: Call) -> None:
+    def _negotiate(self, call: ApiCall) -> None:
         route = call.route
         if route.answer is not None and not negotiation.accepts(call.request.field(b"accept"), route.media_type):
             raise Problem(problems.NOT_ACCEPTABLE, f"the answer is {route.media_type}")
 
-    def _problem(self, error: Exception, call: Call) -> Problem:
+    def _problem(self, error: Exception, call: ApiCall) -> Problem:
         problem = problem_of(error, self._api.service_works)
         if problem is None:
             self._log.failure("request {request} met a bug", Failure(error), request=call.number)
@@ -150,7 +150,7 @@ class Dispatcher:
 
     # What becomes of an answer.
 
-    def _conditional(self, call: Call, answer: Answer) -> Answer:
+    def _conditional(self, call: ApiCall, answer: Answer) -> Answer:
         """Compress an answer, and return 304 in its place when the client has it already."""
         if answer.etag is None:
             return answer
@@ -171,7 +171,7 @@ class Dispatcher:
             return answer._replace(body=body, fields=[*fields, (b"Content-Encoding", b"gzip")])
         return answer._replace(fields=fields)
 
-    def _varying(self, call: Call, answer: Answer) -> Fields:
+    def _varying(self, call: ApiCall, answer: Answer) -> Fields:
         """Return the fields of an answer that say whose it is and for how long it holds."""
         if call.route.access is Access.PUBLIC:
             vary, kept = b"", b"public, no-cache"
@@ -186,7 +186,7 @@ class Dispatcher:
             fields.append((b"Cache-Control", kept))
         return fields
 
-    def _listen(self, call: Call, answer: Answer) -> None:
+    def _listen(self, call: ApiCall, answer: Answer) -> None:
         if call.request.is_gone:
             return
         stream = Stream(call.request, call.caller)

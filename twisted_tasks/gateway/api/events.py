@@ -9,7 +9,7 @@ from twisted_tasks.gateway.api.answers import Answer
 from twisted_tasks.gateway.api.problems import BAD_HEADER, Problem
 
 if TYPE_CHECKING:
-    from twisted_tasks.gateway.api.call import Call
+    from twisted_tasks.gateway.api.call import ApiCall
     from twisted_tasks.gateway.api.service import Api
 
 MEDIA_TYPE = "text/event-stream"
@@ -17,7 +17,7 @@ MEDIA_TYPE = "text/event-stream"
 _TOKEN = re.compile(rb"[!-~]{0,1000}")
 
 
-async def listen(api: Api, call: Call) -> Answer:
+async def listen(api: Api, call: ApiCall) -> Answer:
     """Answer with events from now on. The dispatcher makes a stream of it."""
     api.hub.check_room(call.account_id)
     last = call.request.field(b"last-event-id") or b""

@@ -9,14 +9,14 @@ from datetime import UTC, datetime, timedelta
 from twisted.web.resource import getChildForRequest
 
 from twisted_tasks.gateway.api import problems
-from twisted_tasks.gateway.api.dispatch import Dispatcher
+from twisted_tasks.gateway.api.dispatch import ApiDispatcher
 from twisted_tasks.gateway.api.headers import API_CSP, security
 from twisted_tasks.gateway.api.problems import Problem
 from twisted_tasks.gateway.api.service import Api
 from twisted_tasks.gateway.api.table import KIB, Table
-from twisted_tasks.ops.requests.head import Head
+from twisted_tasks.ops.requests.head import RequestHead
 from twisted_tasks.ops.requests.request import Fields, Request, read_path
-from twisted_tasks.web.resource import CSP, Page
+from twisted_tasks.web.resource import CSP, WebPage
 
 _BODY = 64 * KIB
 _EXPIRES = timedelta(days=180)
@@ -32,21 +32,21 @@ class Root:
     @param page: the web UI; None serves the API alone.
     """
 
-    def __init__(self, table: Table, api: Api, page: Page | None) -> None:
+    def __init__(self, table: Table, api: Api, page: WebPage | None) -> None:
         self._api = api
         self._page = page
-        self._dispatcher = Dispatcher(table, api)
+        self._dispatcher = ApiDispatcher(table, api)
         self._limits = {route.template.encode(): route.limit for route in table.routes if route.limit != _BODY}
         self._files: dict[tuple[str, ...], Callable[[Request], None]] = {
             (".well-known", "security.txt"): self._security_txt,
             (".well-known", "change-password"): self._change_password,
         }
 
-    def limit(self, head: Head) -> int:
+    def limit(self, head: RequestHead) -> int:
         """Return how many bytes the body of a request may have."""
         return self._limits.get(head.path, _BODY)
 
-    def refusal(self, status: int, detail: str, head: Head | None) -> tuple[Fields, bytes]:
+    def refusal(self, status: int, detail: str, head: RequestHead | None) -> tuple[Fields, bytes]:
         """Return the answer to what the HTTP layer refuses."""
         number = secrets.token_hex(8)
         kind = problems.OF_HTTP.get(status, problems.BAD_REQUEST)
@@ -90,7 +90,7 @@ class Root:
             assert page is not None
             self._render(request, page)
 
-    def _render(self, request: Request, page: Page) -> None:
+    def _render(self, request: Request, page: WebPage) -> None:
         """Have the page answer, with the fields that every answer has."""
         for name, value in security(CSP, self._api.proxies.is_secure(request)):
             request.responseHeaders.setRawHeaders(name, [value])

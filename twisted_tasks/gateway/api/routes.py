@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted_tasks.gateway.api import accounts, batch, events, openapi, problems, schemas, tasks
 from twisted_tasks.gateway.api.answers import Answer
-from twisted_tasks.gateway.api.call import Call
+from twisted_tasks.gateway.api.call import ApiCall
 from twisted_tasks.gateway.api.query import CURSOR, DONE, LIMIT, MANY, SINCE
 from twisted_tasks.gateway.api.service import Api
 from twisted_tasks.gateway.api.table import KIB, Access, Route, Table
@@ -18,7 +18,7 @@ _KEY_PROBLEMS = (problems.KEY_IN_PROGRESS, problems.KEY_REUSED, problems.TASK_RE
 _CHANGE_PROBLEMS = (problems.NOT_FOUND, problems.VERSION_CONFLICT, problems.PRECONDITION_REQUIRED)
 
 
-async def _document(api: Api, call: Call) -> Answer:
+async def _document(api: Api, call: ApiCall) -> Answer:
     """Answer the OpenAPI document, which is made of the table that this function stands in."""
     return openapi.answer(TABLE)
 

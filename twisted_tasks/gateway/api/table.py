@@ -84,7 +84,7 @@ class Prepared(NamedTuple):
     parameters: dict[str, Parameter]
 
 
-class Found(NamedTuple):
+class FoundRoutes(NamedTuple):
     """What a path leads to: the routes by method, and what stands in the place of `{id}`."""
 
     methods: dict[str, Prepared]
@@ -116,13 +116,13 @@ class Table:
             decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(route.body)
             methods[route.method] = Prepared(route, decoder.decode, {one.name: one for one in route.query})
 
-    def find(self, segments: list[str]) -> Found | None:
+    def find(self, segments: list[str]) -> FoundRoutes | None:
         """Return what a path of these segments leads to, or None."""
         path = tuple(segments)
         if (methods := self._exact.get(path)) is not None:
-            return Found(methods, "")
+            return FoundRoutes(methods, "")
         for place, one in enumerate(path):
             template = (*path[:place], "{id}", *path[place + 1 :])
             if one and (methods := self._with_id.get(template)) is not None:
-                return Found(methods, one)
+                return FoundRoutes(methods, one)
         return None

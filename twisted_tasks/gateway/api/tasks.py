@@ -19,7 +19,7 @@ from twisted_tasks.gateway.api.table import BASE
 from twisted_tasks.model import Task
 
 if TYPE_CHECKING:
-    from twisted_tasks.gateway.api.call import Call
+    from twisted_tasks.gateway.api.call import ApiCall
     from twisted_tasks.gateway.api.service import Api
 
 
@@ -32,7 +32,7 @@ def _listing(content: dict[str, Any], *fields: tuple[bytes, bytes]) -> Answer:
     return Answer(200, body, fields, etag=hashlib.sha256(body).hexdigest()[:24], compressible=True)
 
 
-async def list_tasks(api: Api, call: Call) -> Answer:
+async def list_tasks(api: Api, call: ApiCall) -> Answer:
     """Answer a page of tasks, newest first."""
     query = call.query
     limit, done = query.get("limit", model.PAGE_DEFAULT), query.get("done")
@@ -45,7 +45,7 @@ async def list_tasks(api: Api, call: Call) -> Answer:
     return _listing({"tasks": present_rows(page.tasks), "next": page.next}, *fields)
 
 
-async def add_task(api: Api, call: Call) -> Answer:
+async def add_task(api: Api, call: ApiCall) -> Answer:
     """Add a task; with an Idempotency-Key only once, however often it is asked."""
     body: schemas.NewTask = call.body
     key = key_of(call.request.field(b"idempotency-key"))
@@ -54,12 +54,12 @@ async def add_task(api: Api, call: Call) -> Answer:
     return _task(task, 201, (b"Location", f"{BASE}/tasks/{task.id}".encode()))
 
 
-async def get_task(api: Api, call: Call) -> Answer:
+async def get_task(api: Api, call: ApiCall) -> Answer:
     """Answer one task."""
     return _task(await api.tasks.get(valid_id(call.id), call.account_id))
 
 
-async def change_task(api: Api, call: Call) -> Answer:
+async def change_task(api: Api, call: ApiCall) -> Answer:
     """Set fields of a task."""
     fields = fields_of(call.body)
     task_id, key = valid_id(call.id), key_of(call.request.field(b"idempotency-key"))
@@ -69,7 +69,7 @@ async def change_task(api: Api, call: Call) -> Answer:
     return _task(task)
 
 
-async def remove_task(api: Api, call: Call) -> Answer:
+async def remove_task(api: Api, call: ApiCall) -> Answer:
     """Remove a task. It can be restored for 30 days."""
     task_id, key = valid_id(call.id), key_of(call.request.field(b"idempotency-key"))
     version = await _condition(api, call, task_id)
@@ -78,14 +78,14 @@ async def remove_task(api: Api, call: Call) -> Answer:
     return NO_CONTENT
 
 
-async def restore_task(api: Api, call: Call) -> Answer:
+async def restore_task(api: Api, call: ApiCall) -> Answer:
     """Bring a removed task back."""
     task = await api.tasks.restore(valid_id(call.id), call.account_id)
     api.wrote(call.account_id)
     return _task(task)
 
 
-async def list_changes(api: Api, call: Call) -> Answer:
+async def list_changes(api: Api, call: ApiCall) -> Answer:
     """Answer what became of tasks since a token."""
     limit = call.query.get("limit", model.PAGE_MAX)
     found = await api.tasks.changes_rows(TaskRow, call.account_id, call.query.get("since"), limit)
@@ -100,7 +100,7 @@ async def list_changes(api: Api, call: Call) -> Answer:
     )
 
 
-async def _condition(api: Api, call: Call, task_id: str) -> int | None:
+async def _condition(api: Api, call: ApiCall, task_id: str) -> int | None:
     """Return the version that a change is for; None is any. Raises Problem when it is none that the task has."""
     tags, unwanted = call.if_match(), call.if_none_match()
     if unwanted is not None:

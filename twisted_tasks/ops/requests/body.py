@@ -47,10 +47,10 @@ def make_body(length: int | None, limit: int) -> Body:
         return Chunked(limit)
     if length > limit:
         raise too_large(limit)
-    return Plain(length)
+    return PlainBody(length)
 
 
-class Plain:
+class PlainBody:
     """A body whose length is known."""
 
     def __init__(self, length: int) -> None:

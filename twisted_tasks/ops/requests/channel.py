@@ -21,7 +21,7 @@ from twisted.web.http import HTTPChannel
 from zope.interface import implementer
 
 from twisted_tasks.ops.requests.body import Body, make_body
-from twisted_tasks.ops.requests.head import Head, Refused, find_end, read_head
+from twisted_tasks.ops.requests.head import Refused, RequestHead, find_end, read_head
 
 READ_AHEAD = 16 * 1024
 """Bytes of further requests that are read while one is answered."""
@@ -33,7 +33,7 @@ _LINGER_BYTES = 32 * 2**20
 """Bytes that are thrown away for it."""
 
 
-class State(Enum):
+class ChannelState(Enum):
     """What a connection waits for."""
 
     IDLE = "idle"
@@ -47,7 +47,7 @@ class State(Enum):
 
 
 @implementer(IHalfCloseableProtocol)
-class Channel(HTTPChannel):
+class RequestChannel(HTTPChannel):
     """The server's side of one connection. See the module's text.
 
     @param site: the `Site` it belongs to.
@@ -59,10 +59,10 @@ class Channel(HTTPChannel):
         super().__init__()
         self.site = site
         self.factory = site
-        self.state = State.IDLE
+        self.state = ChannelState.IDLE
         self._received = bytearray()
         self._searched = 0
-        self._head: Head | None = None
+        self._head: RequestHead | None = None
         self._body: Body | None = None
         self._request: Any = None
         self._due = 0.0
@@ -86,13 +86,13 @@ class Channel(HTTPChannel):
 
     def dataReceived(self, data: bytes) -> None:
         """Take bytes of the client."""
-        if self.state is State.LINGERING:
+        if self.state is ChannelState.LINGERING:
             self._discarded += len(data)
             if self._discarded > _LINGER_BYTES:
                 self.transport.abortConnection()
             return
         self._received += data
-        if self.state is not State.ANSWERING and self._later is None:
+        if self.state is not ChannelState.ANSWERING and self._later is None:
             self._advance()
         self._balance()
 
@@ -114,9 +114,9 @@ class Channel(HTTPChannel):
 
     def _balance(self) -> None:
         """Read no further while there is enough to do."""
-        if self.state is State.LINGERING or not self.connected:
+        if self.state is ChannelState.LINGERING or not self.connected:
             return
-        busy = self.state is State.ANSWERING or self._later is not None
+        busy = self.state is ChannelState.ANSWERING or self._later is not None
         if self._waitingForTransport or (busy and len(self._received) > READ_AHEAD):
             self._networkProducer.pauseProducing()
         else:
@@ -124,10 +124,10 @@ class Channel(HTTPChannel):
 
     def _read(self) -> bool:
         """Take one request from the buffer. Return False when there is none, or one is being answered."""
-        if self.state is State.ANSWERING or not self._received:
+        if self.state is ChannelState.ANSWERING or not self._received:
             return False
-        if self.state is State.IDLE:
-            self.state = State.READING
+        if self.state is ChannelState.IDLE:
+            self.state = ChannelState.READING
             self._due = self.site.now() + self.site.request_time
             # Some clients send an empty line after a body: RFC 9112, section 2.2.
             if self._received.startswith(b"\r\n"):
@@ -160,7 +160,7 @@ class Channel(HTTPChannel):
     def _answer(self, body: Body) -> None:
         head, self._head, self._body = self._head, None, None
         assert head is not None
-        self.state = State.ANSWERING
+        self.state = ChannelState.ANSWERING
         self.persistent = head.persistent and not self.site.draining
         self._request = request = self.site.make_request(self, head, body.data())
         self.requests.append(request)
@@ -176,7 +176,7 @@ class Channel(HTTPChannel):
         if not self.persistent or (self._client_is_done and not self._received):
             self.loseConnection()
             return
-        self.state = State.IDLE
+        self.state = ChannelState.IDLE
         self._due = self.site.now() + self.site.idle_time
         if self.site.draining and not self._received:
             self.loseConnection()
@@ -194,7 +194,7 @@ class Channel(HTTPChannel):
         head, self._head = self._head, None
         self._drop_body()
         answer = self.site.refuse(refused.status, refused.detail, head)
-        self.state = State.LINGERING
+        self.state = ChannelState.LINGERING
         self._received.clear()
         self._due = self.site.now() + _LINGER
         self.transport.write(answer)
@@ -212,11 +212,11 @@ class Channel(HTTPChannel):
         if self._blocked is not None and now - self._blocked >= self.site.write_time:
             self.transport.abortConnection()
             return True
-        if self.state is State.ANSWERING or now < self._due:
+        if self.state is ChannelState.ANSWERING or now < self._due:
             return False
-        if self.state is State.READING:
+        if self.state is ChannelState.READING:
             self._refuse(Refused(408, f"the request was not whole within {self.site.request_time:g} s"))
-        elif self.state is State.IDLE:
+        elif self.state is ChannelState.IDLE:
             self.loseConnection()
         else:
             self.transport.abortConnection()
@@ -225,13 +225,13 @@ class Channel(HTTPChannel):
     def drain(self) -> None:
         """Take no further request: close now, or after the answer that is under way."""
         self.persistent = False
-        if self.state is State.IDLE and not self._received:
+        if self.state is ChannelState.IDLE and not self._received:
             self.loseConnection()
 
     @property
     def connected_idle(self) -> bool:
         """Whether nothing is lost when the connection is closed now."""
-        return self.state is State.IDLE and not self._received
+        return self.state is ChannelState.IDLE and not self._received
 
     # What it writes: the rest is HTTPChannel's.
 
@@ -265,8 +265,8 @@ class Channel(HTTPChannel):
 
     def loseConnection(self) -> None:
         """Close when everything is written; by force when the client does not take it."""
-        if self.state is not State.LINGERING:
-            self.state = State.LINGERING
+        if self.state is not ChannelState.LINGERING:
+            self.state = ChannelState.LINGERING
             self._due = self.site.now() + self.site.write_time
         super().loseConnection()
 
@@ -275,7 +275,7 @@ class Channel(HTTPChannel):
     def readConnectionLost(self) -> None:
         """Called when the client has said everything: it may still wait for answers, but not to an endless stream."""
         self._client_is_done = True
-        if self.state is State.ANSWERING:
+        if self.state is ChannelState.ANSWERING:
             self._request.client_is_done()
         else:
             self.loseConnection()

@@ -47,7 +47,7 @@ class Refused(Exception):
         self.detail = detail
 
 
-class Head(NamedTuple):
+class RequestHead(NamedTuple):
     """What a head says."""
 
     method: bytes
@@ -88,7 +88,7 @@ def find_end(data: bytearray, start: int) -> int:
     return -1
 
 
-def read_head(data: bytes) -> Head:
+def read_head(data: bytes) -> RequestHead:
     """Return what a head says.
 
     @param data: the whole head with its empty line.
@@ -107,7 +107,7 @@ def read_head(data: bytes) -> Head:
     fields = _read_fields(lines)
     host, path, query = _read_target(method, target, _read_host(fields, version))
     expects = _expects(fields, version)
-    return Head(
+    return RequestHead(
         method,
         target,
         path,

@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 from twisted.web.http import NO_BODY_CODES, RESPONSES
 from twisted.web.server import Request as WebRequest
 
-from twisted_tasks.ops.requests.head import Head
+from twisted_tasks.ops.requests.head import RequestHead
 
 Fields = Iterable[tuple[bytes, bytes]]
 
@@ -64,7 +64,7 @@ class Request(WebRequest):
     content: Any
     args: Any
 
-    def __init__(self, channel: Any, head: Head, body: bytes) -> None:
+    def __init__(self, channel: Any, head: RequestHead, body: bytes) -> None:
         super().__init__(channel, parsePOSTFormSubmission=False)
         self.head = head
         self.body = body

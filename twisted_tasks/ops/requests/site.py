@@ -15,8 +15,8 @@ from twisted.web.http import RESPONSES
 from twisted.web.server import Site as WebSite
 
 from twisted_tasks.ops.looping import unending
-from twisted_tasks.ops.requests.channel import Channel
-from twisted_tasks.ops.requests.head import Head, Refused
+from twisted_tasks.ops.requests.channel import RequestChannel
+from twisted_tasks.ops.requests.head import Refused, RequestHead
 from twisted_tasks.ops.requests.request import Fields, Request
 
 _log = Logger()
@@ -26,11 +26,11 @@ IDLE = "idle, and others came"
 TOO_MANY = "too many connections"
 """Why connections are ended by us."""
 
-Refusal = Callable[[int, str, "Head | None"], "tuple[Fields, bytes]"]
+Refusal = Callable[[int, str, "RequestHead | None"], "tuple[Fields, bytes]"]
 """Makes fields and body of the answer to what is refused: of the status, a sentence, and the head if it was read."""
 
 
-def plain_text(status: int, detail: str, head: Head | None) -> tuple[Fields, bytes]:
+def plain_text(status: int, detail: str, head: RequestHead | None) -> tuple[Fields, bytes]:
     """Return an answer in plain text. See `Refusal`."""
     return [(b"Content-Type", b"text/plain; charset=utf-8")], f"{status}: {detail}\n".encode()
 
@@ -60,7 +60,7 @@ class Site(WebSite):
         handle: Callable[[Request], None],
         clock: IReactorTime,
         *,
-        limit: Callable[[Head], int] = lambda head: 0,
+        limit: Callable[[RequestHead], int] = lambda head: 0,
         refusal: Refusal = plain_text,
         max_connections: int = 10_000,
         request_time: float = 30.0,
@@ -84,7 +84,7 @@ class Site(WebSite):
         self._refusal = refusal
         self._max_buffered = max_buffered
         self._buffered = 0
-        self._channels: dict[Channel, None] = {}
+        self._channels: dict[RequestChannel, None] = {}
         self._drained: Deferred[None] | None = None
         self._date = (-1, b"")
         self._sweeps = unending(self._sweep, _bug, clock)
@@ -104,7 +104,7 @@ class Site(WebSite):
         """How many there are."""
         return len(self._channels)
 
-    def buildProtocol(self, addr: IAddress | None) -> Channel | None:  # type: ignore[override]
+    def buildProtocol(self, addr: IAddress | None) -> RequestChannel | None:  # type: ignore[override]
         """Return a connection, or None when there are too many."""
         if len(self._channels) >= self.max_connections:
             idle = next((channel for channel in self._channels if channel.connected_idle), None)
@@ -113,17 +113,17 @@ class Site(WebSite):
                 return None
             self.cut(IDLE)
             idle.transport.abortConnection()
-        return Channel(self)
+        return RequestChannel(self)
 
-    def make_request(self, channel: Channel, head: Head, body: bytes) -> Request:
+    def make_request(self, channel: RequestChannel, head: RequestHead, body: bytes) -> Request:
         """Return the request of this head and body."""
         return Request(channel, head, body)
 
-    def opened(self, channel: Channel) -> None:
+    def opened(self, channel: RequestChannel) -> None:
         """Called by a connection when it is there."""
         self._channels[channel] = None
 
-    def closed(self, channel: Channel) -> None:
+    def closed(self, channel: RequestChannel) -> None:
         """Called by a connection when it has ended."""
         self._channels.pop(channel, None)
         if not self._channels and self._drained is not None:
@@ -150,7 +150,7 @@ class Site(WebSite):
 
     # Answers.
 
-    def refuse(self, status: int, detail: str, head: Head | None) -> bytes:
+    def refuse(self, status: int, detail: str, head: RequestHead | None) -> bytes:
         """Return the answer to what is not handled; the connection ends with it."""
         self.refused[status] += 1
         fields, body = self._refusal(status, detail, head)

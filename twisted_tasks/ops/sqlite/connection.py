@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 
-class Connection(sqlite3.Connection):
+class SqliteConnection(sqlite3.Connection):
     """A connection that knows how long it waits for a lock."""
 
     patience: int | None = None
@@ -28,7 +28,7 @@ class Connection(sqlite3.Connection):
 class Cursor(Protocol):
     """What a transaction needs of a DB-API cursor, or of what adbapi wraps around one."""
 
-    connection: Connection
+    connection: SqliteConnection
     rowcount: int
 
     def execute(self, sql: str, parameters: Sequence[Any] = ...) -> Any: ...

@@ -20,7 +20,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from twisted_tasks.ops.sqlite.connection import Connection, Cursor
+from twisted_tasks.ops.sqlite.connection import Cursor, SqliteConnection
 from twisted_tasks.ops.sqlite.file import FileLost, OpenFile
 from twisted_tasks.ops.sqlite.schema import Schema
 from twisted_tasks.ops.sqlite.verdict import Verdict
@@ -50,7 +50,7 @@ class Errors:
     late: Callable[[], Exception]
 
 
-class Database:
+class SqliteDatabase:
     """An SQLite file in use.
 
     @param path: the file; made when it is missing, in a folder that must exist.
@@ -158,7 +158,7 @@ class Database:
         return adbapi.ConnectionPool(
             "sqlite3",
             self._path,
-            factory=Connection,
+            factory=SqliteConnection,
             isolation_level=None,
             # adbapi closes connections from the reactor's thread.
             check_same_thread=False,

@@ -28,7 +28,7 @@ HEARTBEAT = 1.0
 """Seconds between two heartbeats of a worker."""
 
 
-class Channel(LineOnlyReceiver):
+class WorkerChannel(LineOnlyReceiver):
     """One end of the channel.
 
     @param heard: called with each message.
@@ -86,7 +86,7 @@ class WorkerEnd:
         self._do = do
         self._health = health
         self._metrics = metrics
-        self.channel = Channel(self._heard, orphaned)
+        self.channel = WorkerChannel(self._heard, orphaned)
         self._beats = unending(self._beat, _bug, clock)
 
     def start(self) -> None:

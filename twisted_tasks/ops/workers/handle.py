@@ -14,7 +14,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger, eventFromJSON, globalLogPublisher
 from twisted.python.failure import Failure
 
-from twisted_tasks.ops.workers.channel import Channel
+from twisted_tasks.ops.workers.channel import WorkerChannel
 from twisted_tasks.ops.workers.tally import Plain
 
 _log = Logger()
@@ -44,7 +44,7 @@ class WorkerHandle(ProcessProtocol):
         self.started = False
         self.began = self.heard_at = clock.seconds()
         self.snapshot: Plain = []
-        self.channel = Channel(self._heard, lambda: None)
+        self.channel = WorkerChannel(self._heard, lambda: None)
         self._clock = clock
         self._changed = changed
         self._rest = {1: b"", 2: b""}

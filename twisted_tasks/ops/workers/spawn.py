@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IListeningPort, IReactorSocket
 from twisted.internet.protocol import Factory
 
 from twisted_tasks.ops.reactor import IDaemonReactor
-from twisted_tasks.ops.workers.channel import Channel
+from twisted_tasks.ops.workers.channel import WorkerChannel
 from twisted_tasks.ops.workers.handle import WorkerHandle
 from twisted_tasks.ops.workers.sockets import CONTROL, Inherited
 
@@ -53,7 +53,7 @@ class Spawner:
             )
 
 
-def take_up(reactor: IReactorSocket, end: socket.socket, channel: Channel) -> None:
+def take_up(reactor: IReactorSocket, end: socket.socket, channel: WorkerChannel) -> None:
     """Connect a channel to its end of a pair of sockets."""
     end.setblocking(False)
     factory: Any = Factory.forProtocol(lambda: channel)  # a server's is asked for, and any one will do

@@ -91,7 +91,7 @@ class Mode(Enum):
 
 
 @dataclass
-class Found:
+class FoundTasks:
     """What a walk has come upon so far, in tasks, living and removed.
 
     @ivar copied: those that were put into the target.
@@ -128,7 +128,7 @@ class SideBySide:
     def __init__(
         self, source: Copied, target: Copied, clock: IReactorTime, mode: Mode, seen: Callable[[int], None]
     ) -> None:
-        self.found = Found()
+        self.found = FoundTasks()
         self._source = source
         self._target = target
         self._clock = clock
@@ -139,7 +139,7 @@ class SideBySide:
         self._target_after: str | None = None
         self._target_ended = False
 
-    async def run(self) -> Found:
+    async def run(self) -> FoundTasks:
         """Walk to the end of both, and return what was found. Raises TaskError when a store fails for long."""
         after: str | None = None
         # Only an empty piece is the end: how many are in it says nothing, whatever a store leaves out of it.

@@ -8,8 +8,8 @@ from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 
-from twisted_tasks.mongo.client import State
-from twisted_tasks.service.config import Settings, SqliteSettings, StoreSettings
+from twisted_tasks.mongo.client import ClientState
+from twisted_tasks.service.config import ServiceSettings, SqliteSettings, StoreSettings
 from twisted_tasks.service.storage.batching.queue import Queue
 from twisted_tasks.service.storage.batching.store import BatchingStore, BatchLimits
 from twisted_tasks.service.storage.interface import ITaskStore
@@ -29,10 +29,12 @@ class WatchedStore:
 
     store: ITaskStore
     queues: Mapping[str, Queue]
-    pool: Callable[[], State] | None
+    pool: Callable[[], ClientState] | None
 
 
-def make_store(settings: Settings, reactor: Any, clock: IReactorTime, wrap: Wrap = lambda store: store) -> WatchedStore:
+def make_store(
+    settings: ServiceSettings, reactor: Any, clock: IReactorTime, wrap: Wrap = lambda store: store
+) -> WatchedStore:
     """Return the store the settings name, asked in batches where they say so. It is not opened.
 
     @param wrap: given the store that is asked in batches; gives what is to be asked in its place.
@@ -64,7 +66,7 @@ def make_plain_store(settings: StoreSettings, reactor: Any, clock: IReactorTime)
 
 def _make(
     settings: StoreSettings, reactor: Any, clock: IReactorTime, keep_removed: int | None = None, sync: bool = False
-) -> tuple[ITaskStore, Callable[[], State] | None]:
+) -> tuple[ITaskStore, Callable[[], ClientState] | None]:
     if isinstance(settings, SqliteSettings):
         return SqliteStore(settings.path, reactor, clock, keep_removed), None
     mongo = MongoStore(settings, reactor, clock, keep_removed=keep_removed, sync=sync)

@@ -22,7 +22,7 @@ from thrift.transport.TTransport import TMemoryBuffer
 from twisted_tasks.wire.dialect import Protocol
 from twisted_tasks.wire.protocols.codec import Codec
 from twisted_tasks.wire.protocols.exchange import Exchange, Memory, Types, slices
-from twisted_tasks.wire.protocols.head import Data, Head, Malformed, name_length, name_of
+from twisted_tasks.wire.protocols.head import Data, Malformed, MessageHead, name_length, name_of
 from twisted_tasks.wire.protocols.walking import WalkState
 
 _VERSION_1 = 0x80010000
@@ -41,7 +41,7 @@ _STRING, _STRUCT, _MAP, _SET, _LIST = 11, 12, 13, 14, 15
 _SIZES = bytes([0, 0, 1, 1, 8, 0, 2, 0, 4, 0, 8, 0, 0, 0, 0, 0, 16]) + bytes(239)
 
 
-def strict_head(data: Data, at: int) -> Head | None:
+def strict_head(data: Data, at: int) -> MessageHead | None:
     """Return the head of the message in the strict form at this position, or None when bytes are missing."""
     size = len(data) - at
     if size < 12:
@@ -54,10 +54,10 @@ def strict_head(data: Data, at: int) -> Head | None:
         return None
     end = at + 8 + length
     name = name_of(data[at + 8 : end])
-    return Head(name, version & 0xFF, _i32(data, end)[0], length + 12)
+    return MessageHead(name, version & 0xFF, _i32(data, end)[0], length + 12)
 
 
-def old_head(data: Data, at: int) -> Head | None:
+def old_head(data: Data, at: int) -> MessageHead | None:
     """Return the head of the message in the old form at this position, or None when bytes are missing."""
     if len(data) < at + 4:
         return None
@@ -65,7 +65,7 @@ def old_head(data: Data, at: int) -> Head | None:
     if len(data) < end + 5:
         return None
     kind, seqid = _OLD_TAIL.unpack_from(data, end)
-    return Head(name_of(data[at + 4 : end]), kind, seqid, end + 5 - at)
+    return MessageHead(name_of(data[at + 4 : end]), kind, seqid, end + 5 - at)
 
 
 def walk_struct(data: Data, at: int, walk: WalkState) -> int:
@@ -163,7 +163,7 @@ class BinaryExchange(Exchange, TBinaryProtocolAccelerated):
     strictWrite = True
     _recursion_depth = 0
 
-    def __init__(self, message: bytes, head: Head) -> None:
+    def __init__(self, message: bytes, head: MessageHead) -> None:
         self.trans = Memory(message, head.body)
         self._head = head
         self._start = head.body

@@ -23,7 +23,7 @@ from thrift.transport.TTransport import TMemoryBuffer
 from twisted_tasks.wire.dialect import Protocol
 from twisted_tasks.wire.protocols.codec import Codec
 from twisted_tasks.wire.protocols.exchange import Exchange, Types, slices
-from twisted_tasks.wire.protocols.head import Data, Head, Malformed, name_length, name_of, varint
+from twisted_tasks.wire.protocols.head import Data, Malformed, MessageHead, name_length, name_of, varint
 from twisted_tasks.wire.protocols.walking import WalkState
 
 _TRUE, _FALSE, _I16, _I64, _STRING, _LIST, _SET, _MAP, _STRUCT, _UUID = 1, 2, 4, 6, 8, 9, 10, 11, 12, 13
@@ -40,7 +40,7 @@ _FEW = 16
 """With fewer varints than this to come it is not worth the while to look for the ends of many at once."""
 
 
-def head(data: Data, at: int) -> Head | None:
+def head(data: Data, at: int) -> MessageHead | None:
     """Return the head of the message at this position, or None when bytes are missing."""
     if len(data) < at + 4:
         return None
@@ -54,7 +54,7 @@ def head(data: Data, at: int) -> Head | None:
         raise Malformed("a sequence id of more than 32 bits")
     end = start + length
     # It is a signed number that is written as an unsigned one.
-    return Head(name_of(data[start:end]), data[at + 1] >> 5, seqid - (seqid >> 31 << 32), end - at)
+    return MessageHead(name_of(data[start:end]), data[at + 1] >> 5, seqid - (seqid >> 31 << 32), end - at)
 
 
 def walk_struct(data: Data, at: int, walk: WalkState) -> int:
@@ -185,7 +185,7 @@ class CompactExchange(Exchange, TCompactProtocolAccelerated):
     The constructor of Thrift's accelerated class is not called: it imports the decoder in C for each message.
     """
 
-    def __init__(self, message: bytes, head: Head) -> None:
+    def __init__(self, message: bytes, head: MessageHead) -> None:
         # The walk has compared every length with the limits.
         TCompactProtocol.__init__(self, None, None, None)
         # Thrift's class has set them to None.

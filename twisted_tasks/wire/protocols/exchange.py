@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from thrift.Thrift import TType
 from thrift.transport.TTransport import CReadableTransport
 
-from twisted_tasks.wire.protocols.head import Head
+from twisted_tasks.wire.protocols.head import MessageHead
 from twisted_tasks.wire.protocols.texts import may_be_damaged
 
 _LIST = TType.LIST
@@ -76,7 +76,7 @@ class Exchange:
     _result: tuple[Any, Any] | None = None
     _first_field: int | None = None
 
-    def __init__(self, message: bytes, head: Head, at: int) -> None:
+    def __init__(self, message: bytes, head: MessageHead, at: int) -> None:
         self.trans = Memory(message, at)
         self._head = head
         self._start = at

@@ -14,7 +14,7 @@ class Malformed(Exception):
     """These bytes are no message we can take. The text is one for the client."""
 
 
-class Head(NamedTuple):
+class MessageHead(NamedTuple):
     """The head of a message, and where its body begins."""
 
     name: str
@@ -25,7 +25,7 @@ class Head(NamedTuple):
     """Where its arguments begin, counted from the beginning of the message."""
 
 
-NO_HEAD = Head("", 0, 0, 0)
+NO_HEAD = MessageHead("", 0, 0, 0)
 """Stands for a head that cannot be read."""
 
 

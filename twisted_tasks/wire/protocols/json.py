@@ -23,7 +23,7 @@ from thrift.protocol.TJSONProtocol import TJSONProtocol
 from twisted_tasks.wire.dialect import Protocol
 from twisted_tasks.wire.protocols.codec import Codec
 from twisted_tasks.wire.protocols.exchange import Exchange, NotText, Types, slices
-from twisted_tasks.wire.protocols.head import MAX_NAME, Data, Head, Malformed
+from twisted_tasks.wire.protocols.head import MAX_NAME, Data, Malformed, MessageHead
 from twisted_tasks.wire.protocols.json_values import list_name, read_fields, struct_to_json
 from twisted_tasks.wire.protocols.walking import WalkState
 
@@ -48,7 +48,7 @@ _STEPS = 4
 """Only brackets and commas are counted, and {"1":{"i32":1}} has three, with a comma behind."""
 
 
-def head(data: Data, at: int) -> Head | None:
+def head(data: Data, at: int) -> MessageHead | None:
     """Return the head of the message at this position, or None when bytes are missing."""
     match = _HEAD.match(data, at, at + _HEAD_MAX)
     if match is None or match.end() == len(data):
@@ -61,7 +61,7 @@ def head(data: Data, at: int) -> Head | None:
         name.encode()
     except ValueError:
         raise Malformed("the method's name is no JSON string") from None
-    return Head(name, int(match[2]), int(match[3]), match.end() - at)
+    return MessageHead(name, int(match[2]), int(match[3]), match.end() - at)
 
 
 def walk_brackets(data: Data, at: int, walk: WalkState) -> int:
@@ -141,7 +141,7 @@ class JsonExchange(Exchange, TJSONProtocol):
     each value. Where it cannot use them (an IDL with field numbers below one) it calls the methods, which are Thrift's.
     """
 
-    def __init__(self, message: bytes, head: Head) -> None:
+    def __init__(self, message: bytes, head: MessageHead) -> None:
         TJSONProtocol.__init__(self, None, None)
         # Thrift's class has set them to None.
         del self._fast_decode, self._fast_encode

@@ -24,7 +24,7 @@ from thrift.Thrift import TType
 from twisted_tasks.wire.dialect import Protocol
 from twisted_tasks.wire.protocols.codec import Codec
 from twisted_tasks.wire.protocols.exchange import Exchange, NotText, Types, slices
-from twisted_tasks.wire.protocols.head import MAX_NAME, Data, Head, Malformed
+from twisted_tasks.wire.protocols.head import MAX_NAME, Data, Malformed, MessageHead
 from twisted_tasks.wire.protocols.json import JSON, walk_brackets
 from twisted_tasks.wire.protocols.json_values import read_value, value_to_json
 from twisted_tasks.wire.protocols.walking import WalkState
@@ -35,7 +35,7 @@ _HEAD_MAX = MAX_NAME + 256
 _length = Struct(">I").pack
 
 
-def head(data: Data, at: int) -> Head | None:
+def head(data: Data, at: int) -> MessageHead | None:
     """Return the head of the message at this position, or None when bytes are missing."""
     match = _HEAD.match(data, at, at + _HEAD_MAX)
     if match is None:
@@ -46,7 +46,7 @@ def head(data: Data, at: int) -> Head | None:
         metadata = json.loads(match[1])
         name = str(metadata["name"])
         name.encode()  # see json.head
-        return Head(name, int(metadata["ttype"]), int(metadata["seqid"]), match.end() - at)
+        return MessageHead(name, int(metadata["ttype"]), int(metadata["seqid"]), match.end() - at)
     except (ArithmeticError, LookupError, TypeError, ValueError):
         raise Malformed("the metadata is not what thriftpy2 writes") from None
 
@@ -63,7 +63,7 @@ class Thriftpy2Exchange(Exchange, TProtocolBase):
 
     _recursion_depth = 0
 
-    def __init__(self, message: bytes, head: Head) -> None:
+    def __init__(self, message: bytes, head: MessageHead) -> None:
         # Nothing is read a value at a time, so skipping the arguments of a method nobody has reads nothing.
         Exchange.__init__(self, b"", head, 0)
         self._message = message

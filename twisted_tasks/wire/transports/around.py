@@ -9,14 +9,14 @@ from zope.interface import implementer
 
 from twisted_tasks.wire.limits import Limits
 from twisted_tasks.wire.transports.buffer import FrameBuffer, framed
-from twisted_tasks.wire.transports.messages import MORE, Answer, Call, ISplitter, Plain
+from twisted_tasks.wire.transports.messages import MORE, Call, ISplitter, PlainTransport, TransportAnswer
 
 _FRAMES = 64
 """Frames that are opened before it is the turn of others: a segment can hold ten thousand of one byte."""
 
 
 @implementer(ISplitter)
-class AroundFrames(Plain):
+class AroundFrames(PlainTransport):
     """Messages within a stream that was cut into frames.
 
     @param inside: understands the stream.
@@ -28,7 +28,7 @@ class AroundFrames(Plain):
         self.feed = self._frames.feed
         self.wrap = inside.wrap
 
-    def next(self) -> Call | Answer | None:
+    def next(self) -> Call | TransportAnswer | None:
         """See `ISplitter.next`."""
         for _ in range(_FRAMES):
             message = self._inside.next()

@@ -31,13 +31,13 @@ from twisted_tasks.wire.limits import Limits
 from twisted_tasks.wire.protocols.binary import BINARY
 from twisted_tasks.wire.protocols.compact import COMPACT
 from twisted_tasks.wire.protocols.exchange import Memory
-from twisted_tasks.wire.protocols.head import NO_HEAD, Head, Malformed, varint
+from twisted_tasks.wire.protocols.head import NO_HEAD, Malformed, MessageHead, varint
 from twisted_tasks.wire.trace import traceparent_of
 from twisted_tasks.wire.transports.buffer import framed
 from twisted_tasks.wire.transports.inflate import most_of
-from twisted_tasks.wire.transports.messages import Answer, Call, ISplitter
+from twisted_tasks.wire.transports.messages import Call, ISplitter, TransportAnswer
 from twisted_tasks.wire.transports.plain import InFrames
-from twisted_tasks.wire.transports.reader import Reader
+from twisted_tasks.wire.transports.reader import MessageReader
 
 _CODECS = {THeaderSubprotocolID.BINARY: BINARY, THeaderSubprotocolID.COMPACT: COMPACT}
 MAGIC = b"\x0f\xff"
@@ -180,7 +180,7 @@ class InHeaderFrames(InFrames):
         super().__init__(limits)
         self._headers = HeaderReader(limits, compressed)
 
-    def read(self, data: bytes) -> Call | Answer:
+    def read(self, data: bytes) -> Call | TransportAnswer:
         """Return the message in a frame, or MORE."""
         try:
             header = self._headers.open(data)
@@ -194,7 +194,7 @@ class InHeaderFrames(InFrames):
         return reply
 
 
-def read_payload(reader: Reader, header: HeaderTransport) -> Call | Answer:
+def read_payload(reader: MessageReader, header: HeaderTransport) -> Call | TransportAnswer:
     """Return the message in a frame that was opened, or MORE."""
     call = Call(header.cstringio_buf.read(), _CODECS[header.protocol_id], NO_HEAD)
     call.headers = header
@@ -209,7 +209,7 @@ def unreadable(data: bytes, why: Exception) -> Call:
     header = HeaderTransport(b"")
     if data.startswith(MAGIC) and len(data) >= _FIXED.size:
         header.sequence_id = _FIXED.unpack_from(data)[2]
-    head = Head("", TMessageType.CALL, header.sequence_id, 0)
+    head = MessageHead("", TMessageType.CALL, header.sequence_id, 0)
     call = Call(data, BINARY, head)
     call.headers = header
     call.context = header.reply

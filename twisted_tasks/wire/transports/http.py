@@ -20,8 +20,8 @@ from twisted_tasks.wire.protocols.head import NO_HEAD
 from twisted_tasks.wire.trace import NAME, read
 from twisted_tasks.wire.transports.buffer import Buffer, framed
 from twisted_tasks.wire.transports.header import HeaderReader, read_payload, unreadable
-from twisted_tasks.wire.transports.messages import MORE, Answer, Call, ISplitter, Plain
-from twisted_tasks.wire.transports.reader import Reader
+from twisted_tasks.wire.transports.messages import MORE, Call, ISplitter, PlainTransport, TransportAnswer
+from twisted_tasks.wire.transports.reader import MessageReader
 
 _THRIFT = b"application/x-thrift"
 _TYPES = (_THRIFT, b"application/vnd.apache.thrift.", b"application/thrift")
@@ -49,7 +49,7 @@ _FATAL = (400, 413)
 
 
 @implementer(ISplitter)
-class Http(Plain):
+class Http(PlainTransport):
     """One message in each request. Requests are served one after the other, as they come."""
 
     acknowledges = True
@@ -57,7 +57,7 @@ class Http(Plain):
     def __init__(self, codecs: Mapping[Protocol, Codec], limits: Limits) -> None:
         self._codecs = codecs
         self._max_size = limits.max_message_size
-        self._reader = Reader(limits)
+        self._reader = MessageReader(limits)
         self._headers = HeaderReader(limits)
         self._h11 = h11.Connection(h11.SERVER)
         self._received = Buffer()
@@ -86,7 +86,7 @@ class Http(Plain):
         self._received.feed(data)
         return True
 
-    def next(self) -> Call | Answer | None:
+    def next(self) -> Call | TransportAnswer | None:
         """See `ISplitter.next`. It returns None when a reply is due, too."""
         if self._reader.busy is not None:
             return self._ready(self._reader.go_on())
@@ -158,15 +158,15 @@ class Http(Plain):
         self._type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower() or _THRIFT
         return 0 if self._type == _BYTES or self._type.startswith(_TYPES) else 415
 
-    def _encouragement(self) -> Answer | None:
+    def _encouragement(self) -> TransportAnswer | None:
         """Return what a client waits for that asks before it sends a body."""
         if not self._h11.they_are_waiting_for_100_continue:
             return None
         if self._status:
             return self._refuse(self._status, last=True)
-        return Answer(self._h11.send(h11.InformationalResponse(status_code=100, headers=[])) or b"")
+        return TransportAnswer(self._h11.send(h11.InformationalResponse(status_code=100, headers=[])) or b"")
 
-    def _message(self) -> Call | Answer:
+    def _message(self) -> Call | TransportAnswer:
         """Return the message in a body that is whole, or MORE, or a refusal."""
         data = bytes(self._body)
         try:
@@ -176,7 +176,7 @@ class Http(Plain):
         found = None if dialect is None else self._read(dialect, data)
         return self._refuse(400) if found is None else self._ready(found)
 
-    def _read(self, dialect: Dialect, data: bytes) -> Call | Answer | None:
+    def _read(self, dialect: Dialect, data: bytes) -> Call | TransportAnswer | None:
         transport, protocol = dialect
         if transport is Transport.UNFRAMED and protocol is not None:
             return self._reader.read(data, self._codecs[protocol])
@@ -194,7 +194,7 @@ class Http(Plain):
             return read_payload(self._reader, header)
         return None
 
-    def _ready(self, found: Call | Answer) -> Call | Answer:
+    def _ready(self, found: Call | TransportAnswer) -> Call | TransportAnswer:
         """Return what was read of a body, unless it is no message at all."""
         if not isinstance(found, Call):
             return found
@@ -205,13 +205,13 @@ class Http(Plain):
             found.traceparent = self._traceparent
         return found
 
-    def _refuse(self, status: int, last: bool = False) -> Answer:
+    def _refuse(self, status: int, last: bool = False) -> TransportAnswer:
         phrase = HTTPStatus(status).phrase
         extra = [_EXTRA[status]] if status in _EXTRA else []
         self._ending = self._ending or last
         weight = self._weight
         reply = self._respond(status, b"text/plain", f"{status} {phrase}\n".encode(), extra)
-        return Answer(reply, self.last(), weight)
+        return TransportAnswer(reply, self.last(), weight)
 
     def unfinished(self) -> bool:
         """Return whether a message has begun and is not whole, once `next` has returned None."""

@@ -10,7 +10,7 @@ from zope.interface import Attribute, Interface, implementer
 from twisted_tasks.wire.current import ICall
 from twisted_tasks.wire.protocols.codec import Codec
 from twisted_tasks.wire.protocols.exchange import Exchange
-from twisted_tasks.wire.protocols.head import Head
+from twisted_tasks.wire.protocols.head import MessageHead
 from twisted_tasks.wire.trace import trace_id
 
 _PORTION = 2048
@@ -61,7 +61,7 @@ class Call:
     number = 0
     traceparent: str | None = None
 
-    def __init__(self, data: bytes, codec: Codec, head: Head) -> None:
+    def __init__(self, data: bytes, codec: Codec, head: MessageHead) -> None:
         self.data = data
         self.size = size = len(data)
         self.weight = 1 + size // _PORTION
@@ -91,7 +91,7 @@ class Call:
         return f"{self.caller.number}-{self.number}" if self.caller is not None else ""
 
 
-class Answer:
+class TransportAnswer:
     """Something to be sent in the place of a reply, for which the processor is not asked.
 
     @ivar reply: the bytes, as they go onto the connection.
@@ -107,7 +107,7 @@ class Answer:
         self.weight = weight
 
 
-MORE = Answer(b"")
+MORE = TransportAnswer(b"")
 """Stands for no message: there is more to be done before there is one, but others should have their turn first."""
 
 
@@ -125,7 +125,7 @@ class ISplitter(Interface):
     def feed(data: bytes) -> bool:
         """Take bytes that were received, and return whether `next` has something to do now, or may have."""
 
-    def next() -> Call | Answer | None:
+    def next() -> Call | TransportAnswer | None:
         """Return the next whole message; or None when more bytes are needed, or MORE when it is to be called again.
 
         Raises OutOfStep or UnknownDialect.
@@ -150,7 +150,7 @@ class ISplitter(Interface):
         """Called when the reply that is wrapped next is the last one of this connection."""
 
 
-class Plain:
+class PlainTransport:
     """What a splitter does where its transport has nothing special about it."""
 
     waits = False

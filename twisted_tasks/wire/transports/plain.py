@@ -6,29 +6,29 @@ from zope.interface import implementer
 
 from twisted_tasks.wire.limits import Limits
 from twisted_tasks.wire.protocols.codec import Codec
-from twisted_tasks.wire.protocols.head import NO_HEAD, Head, Malformed
+from twisted_tasks.wire.protocols.head import NO_HEAD, Malformed, MessageHead
 from twisted_tasks.wire.protocols.walking import WalkState
 from twisted_tasks.wire.transports.buffer import Buffer, FrameBuffer, framed
-from twisted_tasks.wire.transports.messages import MORE, Answer, Call, ISplitter, OutOfStep, Plain
-from twisted_tasks.wire.transports.reader import Reader
+from twisted_tasks.wire.transports.messages import MORE, Call, ISplitter, OutOfStep, PlainTransport, TransportAnswer
+from twisted_tasks.wire.transports.reader import MessageReader
 
 
-class InFrames(Plain):
+class InFrames(PlainTransport):
     """One message in each frame; a subclass says what is in it."""
 
     def __init__(self, limits: Limits) -> None:
-        self._reader = Reader(limits)
+        self._reader = MessageReader(limits)
         self._frames = FrameBuffer(limits)
         self.feed = self._frames.feed
 
-    def next(self) -> Call | Answer | None:
+    def next(self) -> Call | TransportAnswer | None:
         """See `ISplitter.next`."""
         if self._reader.busy is not None:
             return self._reader.go_on()
         data = self._frames.next()
         return None if data is None else self.read(data)
 
-    def read(self, data: bytes) -> Call | Answer:
+    def read(self, data: bytes) -> Call | TransportAnswer:
         """Return the message in a frame, or MORE."""
         raise NotImplementedError
 
@@ -51,7 +51,7 @@ class Framed(InFrames):
         super().__init__(limits)
         self._codec = codec
 
-    def read(self, data: bytes) -> Call | Answer:
+    def read(self, data: bytes) -> Call | TransportAnswer:
         """Return the message in a frame, or MORE."""
         return self._reader.walk(Call(data, self._codec, NO_HEAD))
 
@@ -61,7 +61,7 @@ class Framed(InFrames):
 
 
 @implementer(ISplitter)
-class Unframed(Plain):
+class Unframed(PlainTransport):
     """Messages one after the other with nothing between them."""
 
     def __init__(self, codec: Codec, limits: Limits) -> None:
@@ -69,7 +69,7 @@ class Unframed(Plain):
         self._max_size = limits.max_message_size
         self._buffer = Buffer()
         self._walk = WalkState(limits)
-        self._head: Head | None = None
+        self._head: MessageHead | None = None
         self._reached = 0
         """How far the walk has come, counted from the beginning of the message."""
 
@@ -79,14 +79,14 @@ class Unframed(Plain):
         buffer.feed(data)
         return self._head is None or len(buffer.data) - buffer.at > self._reached
 
-    def next(self) -> Call | Answer | None:
+    def next(self) -> Call | TransportAnswer | None:
         """Return the next whole message, or None when more bytes are needed. Raises OutOfStep."""
         try:
             return self._next()
         except Malformed as why:
             raise OutOfStep(str(why), self._head and Call(b"", self._codec, self._head).refuse(why)) from None
 
-    def _next(self) -> Call | Answer | None:
+    def _next(self) -> Call | TransportAnswer | None:
         buffer, limit, walk = self._buffer, self._max_size, self._walk
         data, at, head = buffer.data, buffer.at, self._head
         if head is None:

@@ -6,10 +6,10 @@ from twisted_tasks.wire.limits import Limits
 from twisted_tasks.wire.protocols.codec import Codec
 from twisted_tasks.wire.protocols.head import NO_HEAD, Malformed
 from twisted_tasks.wire.protocols.walking import WalkState
-from twisted_tasks.wire.transports.messages import FEW_VALUES, MORE, Answer, Call
+from twisted_tasks.wire.transports.messages import FEW_VALUES, MORE, Call, TransportAnswer
 
 
-class Reader:
+class MessageReader:
     """Walks through one whole message after another, each in as many turns as it takes.
 
     @ivar busy: whether a message has begun whose walk has not come to its end.
@@ -20,11 +20,11 @@ class Reader:
         self._reached = 0
         self.busy: Call | None = None
 
-    def read(self, data: bytes, codec: Codec) -> Call | Answer:
+    def read(self, data: bytes, codec: Codec) -> Call | TransportAnswer:
         """Return the message these bytes are, or MORE: then `go_on` is to be called. What is wrong is in `error`."""
         return self.walk(Call(data, codec, NO_HEAD))
 
-    def walk(self, call: Call) -> Call | Answer:
+    def walk(self, call: Call) -> Call | TransportAnswer:
         """Do the same for a call that was made of its bytes and has no head yet."""
         codec, data = call.codec, call.data
         try:
@@ -47,7 +47,7 @@ class Reader:
         self.busy = call
         return self._judge(call)
 
-    def go_on(self) -> Call | Answer:
+    def go_on(self) -> Call | TransportAnswer:
         """Return the message that was begun, or MORE."""
         call = self.busy
         assert call is not None
@@ -59,7 +59,7 @@ class Reader:
             return call.refuse(why).weigh(self._walk.values)
         return self._judge(call)
 
-    def _judge(self, call: Call) -> Call | Answer:
+    def _judge(self, call: Call) -> Call | TransportAnswer:
         """Return a call whose walk has come as far as a turn has, or MORE."""
         end, data = self._reached, call.data
         if self._walk.paused:

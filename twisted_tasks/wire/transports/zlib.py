@@ -13,7 +13,7 @@ from zope.interface import implementer
 
 from twisted_tasks.wire.transports.buffer import Buffer
 from twisted_tasks.wire.transports.inflate import most_of
-from twisted_tasks.wire.transports.messages import MORE, Answer, Call, ISplitter, OutOfStep, Plain
+from twisted_tasks.wire.transports.messages import MORE, Call, ISplitter, OutOfStep, PlainTransport, TransportAnswer
 
 _STEP = 64 * 1024
 """Bytes that are decompressed in one turn."""
@@ -32,7 +32,7 @@ Recognise = Callable[[bytes], ISplitter | None]
 
 
 @implementer(ISplitter)
-class Zlib(Plain):
+class Zlib(PlainTransport):
     """Messages within a compressed stream.
 
     @param recognise: makes the splitter for what is inside, of its first bytes; or returns None for too few of them.
@@ -58,7 +58,7 @@ class Zlib(Plain):
         self._compressed.feed(data)
         return True
 
-    def next(self) -> Call | Answer | None:
+    def next(self) -> Call | TransportAnswer | None:
         """See `ISplitter.next`: it is a step of the stream that others have their turn after."""
         size = 0
         while True:

@@ -17,7 +17,7 @@ from twisted.web.http_headers import Headers
 
 from twisted_tasks.cli.rest.client import RestClient
 from twisted_tasks.cli.rest.errors import NotLoggedIn
-from twisted_tasks.cli.rest.http import Answer
+from twisted_tasks.cli.rest.http import HttpAnswer
 from twisted_tasks.client.errors import (
     BadReply,
     DeadlineExceeded,
@@ -45,13 +45,13 @@ TEA = {
 }
 
 
-def answer(status: int, body: Any = None, **fields: str) -> Answer:
+def answer(status: int, body: Any = None, **fields: str) -> HttpAnswer:
     kind = "application/json" if status < 300 else "application/problem+json"
     headers = Headers({"Content-Type": [kind], **{name.replace("_", "-"): [text] for name, text in fields.items()}})
-    return Answer(status, headers, b"" if body is None else json.dumps(body).encode())
+    return HttpAnswer(status, headers, b"" if body is None else json.dumps(body).encode())
 
 
-def problem(status: int, name: str = "x", **fields: str) -> Answer:
+def problem(status: int, name: str = "x", **fields: str) -> HttpAnswer:
     return answer(status, {"type": f"/problems/{name}", "title": "T", "detail": "what happened"}, **fields)
 
 
@@ -59,10 +59,10 @@ class Played:
     """A transport whose answers the test gives, in turn; an exception is raised, None never comes."""
 
     def __init__(self) -> None:
-        self.answers: list[Answer | Exception | None] = []
+        self.answers: list[HttpAnswer | Exception | None] = []
         self.sent: list[tuple[str, str, Mapping[str, str], Any]] = []
 
-    async def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+    async def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> HttpAnswer:
         self.sent.append((method, url, headers, None if body is None else json.loads(body)))
         given = self.answers.pop(0)
         if given is None:
@@ -82,7 +82,7 @@ class ClientTests(SynchronousTestCase):
         self.played = Played()
         self.client = RestClient("https://tasks.example", "tt_x", "olga", self.played, self.clock, 10)
 
-    def answers(self, *answers: Answer | Exception | None) -> None:
+    def answers(self, *answers: HttpAnswer | Exception | None) -> None:
         self.played.answers += answers
 
     def test_get(self) -> None:
@@ -151,9 +151,9 @@ class ClientTests(SynchronousTestCase):
 
     def test_no_gateway(self) -> None:
         """What is no gateway is told so, whatever it answers."""
-        html = Answer(404, Headers({"Content-Type": ["text/html"]}), b"<p>")
-        moved = Answer(302, Headers({"Location": ["https://a"]}), b"")
-        for given in (html, moved, answer(200, ["a"]), answer(200, {"a": 1}), Answer(200, Headers(), b"<p>")):
+        html = HttpAnswer(404, Headers({"Content-Type": ["text/html"]}), b"<p>")
+        moved = HttpAnswer(302, Headers({"Location": ["https://a"]}), b"")
+        for given in (html, moved, answer(200, ["a"]), answer(200, {"a": 1}), HttpAnswer(200, Headers(), b"<p>")):
             self.answers(given)
             self.failureResultOf(self.client.get(ID, "olga"), BadReply)
 
@@ -219,7 +219,7 @@ class ClientTests(SynchronousTestCase):
         first: Deferred[Any] = Deferred()
         send = self.played.send
 
-        async def held(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+        async def held(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> HttpAnswer:
             if url.endswith("/tasks"):
                 await first
             return await send(method, url, headers, body)

@@ -10,11 +10,11 @@ import pytest
 
 from twisted_tasks.cli.rest import credentials
 from twisted_tasks.cli.rest.address import read_address
-from twisted_tasks.cli.rest.credentials import Credentials
+from twisted_tasks.cli.rest.credentials import GatewayCredentials
 from twisted_tasks.cli.status import Status, Trouble
 
 A, B = "https://a.example", "https://b.example"
-OLGA = Credentials("olga", "tt_olga")
+OLGA = GatewayCredentials("olga", "tt_olga")
 
 
 @pytest.fixture
@@ -27,13 +27,13 @@ def test_kept(file: Path) -> None:
     """Each gateway has its own token, and losing one leaves the others."""
     assert credentials.load(A) is None
     credentials.save(A, OLGA)
-    credentials.save(B, Credentials("peter", "tt_peter"))
-    credentials.save(A, Credentials("olga", "tt_new"))
-    assert credentials.load(A) == Credentials("olga", "tt_new")
+    credentials.save(B, GatewayCredentials("peter", "tt_peter"))
+    credentials.save(A, GatewayCredentials("olga", "tt_new"))
+    assert credentials.load(A) == GatewayCredentials("olga", "tt_new")
     assert credentials.forget(A) is True
     assert credentials.forget(A) is False
     assert credentials.load(A) is None
-    assert credentials.load(B) == Credentials("peter", "tt_peter")
+    assert credentials.load(B) == GatewayCredentials("peter", "tt_peter")
 
 
 def test_for_its_owner_alone(file: Path) -> None:

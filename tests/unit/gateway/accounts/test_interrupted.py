@@ -16,7 +16,7 @@ from tests.support.accounts import BROWSER, HOME, PASSWORD, make_accounts
 from twisted_tasks.gateway.accounts.errors import AccountsUnavailable, UsernameTaken
 from twisted_tasks.gateway.accounts.model import READ, Account, Session
 from twisted_tasks.gateway.accounts.service import Accounts
-from twisted_tasks.gateway.accounts.storage.interface import StoreUnavailable
+from twisted_tasks.gateway.accounts.storage.interface import RecordsUnavailable
 from twisted_tasks.gateway.accounts.storage.memory import MemoryAccountStore
 from twisted_tasks.gateway.accounts.storage.records import AccountRecord, SessionRecord
 
@@ -41,7 +41,7 @@ class Failing:
                 return operation(*args)  # type: ignore[no-any-return]
             if self.does_it:
                 operation(*args)
-            return fail(StoreUnavailable())
+            return fail(RecordsUnavailable())
 
         return ask
 

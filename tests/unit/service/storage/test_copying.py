@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_tasks.model import StoredTask, StoreUnavailable, Task, TaskChange, TaskRemoval, UsedKey, to_milliseconds
 from twisted_tasks.service.storage import copying
-from twisted_tasks.service.storage.copying import Found, Mode, SideBySide, copied
+from twisted_tasks.service.storage.copying import FoundTasks, Mode, SideBySide, copied
 from twisted_tasks.service.storage.interface import ITaskCopy
 from twisted_tasks.service.storage.memory import MemoryStore
 
@@ -44,10 +44,10 @@ class CopyTests(SynchronousTestCase):
         self.patch(copying, "PIECE", 3)
         self.clock = Clock()
 
-    def walk(self, source: Any, target: Any, mode: Mode = Mode.COPY) -> Found:
+    def walk(self, source: Any, target: Any, mode: Mode = Mode.COPY) -> FoundTasks:
         seen: list[int] = []
         walk = SideBySide(source, target, self.clock, mode, seen.append)  # type: ignore[arg-type]
-        found: Found = self.successResultOf(Deferred.fromCoroutine(walk.run()))
+        found: FoundTasks = self.successResultOf(Deferred.fromCoroutine(walk.run()))
         assert sum(seen) == len(everything(source))
         assert found.living == len(source.tasks)
         return found
@@ -56,14 +56,14 @@ class CopyTests(SynchronousTestCase):
         """Tasks arrive as they are, beside what the target has already."""
         source, target = store(range(0, 20, 2)), store(range(1, 30, 4))
         before = dict(target.tasks)
-        assert self.walk(source, target) == Found(copied=10, living=10)
+        assert self.walk(source, target) == FoundTasks(copied=10, living=10)
         assert target.tasks == {**source.tasks, **before}
-        assert self.walk(source, target) == Found(same=10, living=10)
+        assert self.walk(source, target) == FoundTasks(same=10, living=10)
 
     def test_nothing(self) -> None:
         """An empty store is copied in no time."""
-        assert self.walk(store([]), store([1])) == Found()
-        assert self.walk(store([1]), store([])) == Found(copied=1, living=1)
+        assert self.walk(store([]), store([1])) == FoundTasks()
+        assert self.walk(store([1]), store([])) == FoundTasks(copied=1, living=1)
 
     def test_what_differs(self) -> None:
         """A task the target has otherwise is left alone and named; and so is one that is missing."""
@@ -103,7 +103,7 @@ class CopyTests(SynchronousTestCase):
         found = self.walk(source, target, Mode.MIRROR)
         assert (found.copied, found.differing, found.extra) == (5, 0, 9)
         assert everything(target) == everything(source)
-        assert self.walk(source, target, Mode.MIRROR) == Found(same=5, living=5)
+        assert self.walk(source, target, Mode.MIRROR) == FoundTasks(same=5, living=5)
 
     def test_a_store_that_leaves_out_some(self) -> None:
         """A piece that is shorter than it was asked for is not the end."""
@@ -148,7 +148,7 @@ class CopyTests(SynchronousTestCase):
         """A piece is tried again, after pauses; a store that fails for long ends the copy."""
         source, target = store(range(5)), store([])
 
-        def start() -> Deferred[Found]:
+        def start() -> Deferred[FoundTasks]:
             walk = SideBySide(source, target, self.clock, Mode.COPY, lambda count: None)  # type: ignore[arg-type]
             return Deferred.fromCoroutine(walk.run())
 
@@ -190,6 +190,6 @@ def test_any_two_stores(ours: set[int], theirs: set[int], piece: int, mirror: bo
         assert (found.copied, found.same) == (len(ours - theirs), len(ours & theirs))
         there = ours if mirror else ours | theirs
         assert target.tasks.keys() == {f"{number:024x}" for number in there}
-        assert case.walk(source, target, Mode.COMPARE) == Found(same=len(ours), living=len(ours))
+        assert case.walk(source, target, Mode.COMPARE) == FoundTasks(same=len(ours), living=len(ours))
     finally:
         copying.PIECE = before

@@ -21,7 +21,7 @@ Where: TypeAlias = Mapping[str, Any]
 """Fields and what they must hold: a value, None, or a list of which one must fit. All must fit."""
 
 
-class StoreUnavailable(Exception):
+class RecordsUnavailable(Exception):
     """The store cannot be reached, refuses to work, or did not answer by the deadline.
 
     What was asked may have been done. Safe to repeat. The text is for everybody.
@@ -31,7 +31,7 @@ class StoreUnavailable(Exception):
         super().__init__(message)
 
 
-class StoreMisconfigured(Exception):
+class RecordsMisconfigured(Exception):
     """The store can never work as it is set up. One sentence that names the cause, for the operator."""
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 
-class Call:
+class WaitingCall:
     """One item, and whom to tell what became of it."""
 
     __slots__ = ("answer", "arrived", "deadline", "item", "number", "size")

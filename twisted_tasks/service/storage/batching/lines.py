@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, Protocol, TypeAlias
 
-from twisted_tasks.service.storage.batching.call import Call
+from twisted_tasks.service.storage.batching.call import WaitingCall
 
 _Place: TypeAlias = tuple[str, str]
 """A task's id, and the user who asks. The user is part of it, or a stranger's calls for somebody's task, all of them
@@ -15,7 +15,7 @@ refused, would hold up its owner's."""
 class Leaving(Protocol):
     """Where a call goes whose turn has come."""
 
-    def make_ready(self, call: Call) -> None: ...
+    def make_ready(self, call: WaitingCall) -> None: ...
     def pump(self) -> None: ...
 
 
@@ -26,7 +26,7 @@ class Lines:
     """
 
     def __init__(self) -> None:
-        self._lines: dict[_Place, deque[tuple[Leaving, Call]] | None] = {}
+        self._lines: dict[_Place, deque[tuple[Leaving, WaitingCall]] | None] = {}
 
     def __len__(self) -> int:
         """Return how many tasks a change is ready for, or on its way."""
@@ -40,7 +40,7 @@ class Lines:
         self._lines[place] = None
         return True
 
-    def stand(self, queue: Leaving, call: Call) -> None:
+    def stand(self, queue: Leaving, call: WaitingCall) -> None:
         """Keep a call whose item may not go now; its queue is told when it may."""
         place = _place(call.item)
         line = self._lines[place]

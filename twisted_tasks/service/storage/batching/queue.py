@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 
 from twisted_tasks.model import DeadlineExceeded, Overloaded, StoreUnavailable, TaskError
 from twisted_tasks.service.storage.batching.alarm import Alarm
-from twisted_tasks.service.storage.batching.call import Call, arrival
+from twisted_tasks.service.storage.batching.call import WaitingCall, arrival
 from twisted_tasks.service.storage.batching.rescue import Rescue, wrong_number
 from twisted_tasks.service.storage.interface import Outcome
 
@@ -81,9 +81,9 @@ class Queue:
         self._size = size
         self._max_size = max_size
         self._numbers = count()
-        self._ready: deque[Call] = deque()  # may leave, in order of arrival
+        self._ready: deque[WaitingCall] = deque()  # may leave, in order of arrival
         self._ready_size = 0  # the sum of their sizes
-        self._open: dict[Call, None] = {}  # not answered: ready, or in line, or on their way
+        self._open: dict[WaitingCall, None] = {}  # not answered: ready, or in line, or on their way
         self._in_flight = 0  # batches
         self._last_left = -inf
         self._pumping = False
@@ -146,7 +146,7 @@ class Queue:
     def _release(self, item: Any) -> None:
         """Called when an item is settled."""
 
-    def _stand_in_line(self, call: Call) -> None:
+    def _stand_in_line(self, call: WaitingCall) -> None:
         """Keep a call whose item may not go now, and make it ready when it may."""
         raise NotImplementedError
 
@@ -162,7 +162,7 @@ class Queue:
         return DeferredList(answers, consumeErrors=True).addCallback(_join)
 
     def _enqueue(self, item: Any, deadline: float) -> Deferred[list[Any]]:
-        call = Call(item, self._size(item), deadline, next(self._numbers), self._clock.seconds())
+        call = WaitingCall(item, self._size(item), deadline, next(self._numbers), self._clock.seconds())
         self._open[call] = None
         if deadline < self._earliest:
             self._earliest = deadline
@@ -202,7 +202,7 @@ class Queue:
         for call in dropped:
             self._release(call.item)
 
-    def _answer(self, call: Call, result: list[Any] | Failure) -> None:
+    def _answer(self, call: WaitingCall, result: list[Any] | Failure) -> None:
         answer = call.answer
         if answer is not None:
             call.answer = None
@@ -211,7 +211,7 @@ class Queue:
 
     # Leaving.
 
-    def make_ready(self, call: Call) -> None:
+    def make_ready(self, call: WaitingCall) -> None:
         """Let a call leave that stood in line, before those that arrived after it."""
         insort(self._ready, call, key=arrival)
         self._ready_size += call.size
@@ -247,13 +247,13 @@ class Queue:
         """Return whether those that are ready fill a batch."""
         return len(self._ready) >= self._limits.max_items or self._ready_size >= self._max_size
 
-    def _take(self) -> tuple[list[Call], float]:
+    def _take(self) -> tuple[list[WaitingCall], float]:
         """Return the next batch, and its deadline.
 
         That is the latest of its calls' deadlines, so that none loses time by another's being earlier. Each call is
         answered at its own, whatever the store is doing.
         """
-        batch: list[Call] = []
+        batch: list[WaitingCall] = []
         self._last_left = now = self._clock.seconds()
         deadline, size = -inf, 0
         while self._ready and len(batch) < self._limits.max_items:
@@ -283,7 +283,7 @@ class Queue:
         self.pump()
         return result
 
-    def _back(self, outcomes: list[Outcome[Any]], batch: list[Call]) -> None:
+    def _back(self, outcomes: list[Outcome[Any]], batch: list[WaitingCall]) -> None:
         if len(outcomes) != len(batch):
             self._failed(Failure(wrong_number(outcomes, batch)), batch)
             return
@@ -294,7 +294,7 @@ class Queue:
         for call, outcome in zip(batch, outcomes, strict=True):
             self._answer(call, [outcome])
 
-    def _failed(self, failure: Failure, batch: list[Call]) -> None:
+    def _failed(self, failure: Failure, batch: list[WaitingCall]) -> None:
         if len(batch) == 1 or failure.check(DeadlineExceeded):
             self._in_flight -= 1
             self.settle(batch, failure)
@@ -307,13 +307,13 @@ class Queue:
         self._in_flight -= 1
         self.pump()
 
-    def settle(self, calls: Sequence[Call], failure: Failure) -> None:
+    def settle(self, calls: Sequence[WaitingCall], failure: Failure) -> None:
         """Fail calls."""
         for call in calls:
             self._release(call.item)
             self._answer(call, failure)
 
-    def settle_one(self, call: Call, outcome: Outcome[Any]) -> None:
+    def settle_one(self, call: WaitingCall, outcome: Outcome[Any]) -> None:
         """Answer a call that was sent again."""
         self._release(call.item)
         self._answer(call, [self._second_outcome(call.item, outcome)])

@@ -17,7 +17,7 @@ from twisted_tasks.model import (
     TaskNotFound,
     VersionConflict,
 )
-from twisted_tasks.service.storage.batching.call import Call
+from twisted_tasks.service.storage.batching.call import WaitingCall
 from twisted_tasks.service.storage.batching.lines import Lines
 from twisted_tasks.service.storage.batching.queue import BatchLimits, Operation, Ping, Queue
 from twisted_tasks.service.storage.interface import Outcome
@@ -113,7 +113,7 @@ class WriteQueue(Queue):
     def _claim(self, item: Any) -> bool:
         return self._lines.claim(item)
 
-    def _stand_in_line(self, call: Call) -> None:
+    def _stand_in_line(self, call: WaitingCall) -> None:
         self._lines.stand(self, call)
 
     def _release(self, item: Any) -> None:

@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from twisted_tasks.model import DeadlineExceeded, TaskError
-from twisted_tasks.service.storage.batching.call import Call
+from twisted_tasks.service.storage.batching.call import WaitingCall
 from twisted_tasks.service.storage.batching.divide import divide
 from twisted_tasks.service.storage.interface import Outcome, StoreMisconfigured
 
@@ -20,8 +20,8 @@ class Sender(Protocol):
     """The queue a batch is of."""
 
     def ask(self, items: Sequence[Any], deadline: float) -> Deferred[list[Any]]: ...
-    def settle(self, calls: Sequence[Call], failure: Failure) -> None: ...
-    def settle_one(self, call: Call, outcome: Outcome[Any]) -> None: ...
+    def settle(self, calls: Sequence[WaitingCall], failure: Failure) -> None: ...
+    def settle_one(self, call: WaitingCall, outcome: Outcome[Any]) -> None: ...
 
 
 class Rescue:
@@ -39,7 +39,7 @@ class Rescue:
         self._ping = ping
         self._clock = clock
 
-    def run(self, batch: list[Call], failure: Failure) -> Deferred[None]:
+    def run(self, batch: list[WaitingCall], failure: Failure) -> Deferred[None]:
         """Settle every call of a batch that failed, and fire then. Never fails."""
         if not failure.check(TaskError):
             self._log.failure("a batch of {count} met a bug; its parts are sent again", failure, count=len(batch))
@@ -49,7 +49,7 @@ class Rescue:
     def _met_a_bug(self, failure: Failure) -> None:
         self._log.failure("sending the parts of a batch met a bug", failure)
 
-    async def _send_again(self, calls: list[Call]) -> Failure | None:
+    async def _send_again(self, calls: list[WaitingCall]) -> Failure | None:
         """Send calls and settle them. When that fails settle none, and return why."""
         now = self._clock.seconds()
         alive = [call for call in calls if call.answer is not None and call.deadline > now]
@@ -66,7 +66,7 @@ class Rescue:
             self._sender.settle_one(call, outcome)
         return None
 
-    async def _store_works(self, calls: list[Call]) -> bool:
+    async def _store_works(self, calls: list[WaitingCall]) -> bool:
         try:
             await self._ping(max(call.deadline for call in calls))
         except (TaskError, StoreMisconfigured):
@@ -77,6 +77,6 @@ class Rescue:
         return True
 
 
-def wrong_number(outcomes: Sequence[Any], calls: Sequence[Call]) -> Exception:
+def wrong_number(outcomes: Sequence[Any], calls: Sequence[WaitingCall]) -> Exception:
     """Return what to say of a store that did not answer for each item."""
     return AssertionError(f"the store gave {len(outcomes)} outcomes for {len(calls)} items")

@@ -25,7 +25,7 @@ def task_error(error: MongoError) -> TaskError:
     return TaskRefused() if isinstance(error, CommandFailed) and error.refused else StoreUnavailable()
 
 
-class Access(NamedTuple):
+class DatabaseAccess(NamedTuple):
     """A database, as operations use it."""
 
     commands: Commands

@@ -13,10 +13,10 @@ from typing import Any
 from bson.datetime_ms import DatetimeMS
 
 from twisted_tasks.model import InvalidArgument, UserSync
-from twisted_tasks.mongo.connection import Connection
+from twisted_tasks.mongo.connection import MongoConnection
 from twisted_tasks.service.storage.interface import Outcome
 from twisted_tasks.service.storage.mongo import syncs
-from twisted_tasks.service.storage.mongo.access import Access
+from twisted_tasks.service.storage.mongo.access import DatabaseAccess
 from twisted_tasks.service.storage.mongo.changes import NO_DATE
 from twisted_tasks.service.storage.mongo.documents import COLLECTION
 from twisted_tasks.service.storage.mongo.removed import REMOVED
@@ -26,7 +26,7 @@ from twisted_tasks.service.storage.mongo.store_id import StoreId
 class ChangedUsers:
     """Answers who has anything newer, in one database."""
 
-    def __init__(self, access: Access, store_id: StoreId) -> None:
+    def __init__(self, access: DatabaseAccess, store_id: StoreId) -> None:
         self._access = access
         self._store_id = store_id
 
@@ -55,17 +55,17 @@ class ChangedUsers:
         return outcomes
 
     async def _now(self, deadline: float) -> int:
-        async def attempt(connection: Connection) -> int:
+        async def attempt(connection: MongoConnection) -> int:
             return int((await connection.run("admin", {"hello": 1}, deadline))["localTime"])
 
         return await self._access.commands.execute(attempt, deadline)
 
-    async def _count(self, begun: set[tuple[str, int]], deadline: float) -> dict[tuple[str, int], syncs.Tally]:
+    async def _count(self, begun: set[tuple[str, int]], deadline: float) -> dict[tuple[str, int], syncs.Counted]:
         """Return the tally of each user since each moment."""
         moments: dict[int, list[str]] = {}
         for user_id, moment in sorted(begun):
             moments.setdefault(moment, []).append(user_id)
-        tallies = {(user_id, moment): syncs.Tally(moment, 0, 0, 0, 0) for user_id, moment in begun}
+        tallies = {(user_id, moment): syncs.Counted(moment, 0, 0, 0, 0) for user_id, moment in begun}
         first, *others = (stages for moment, users in moments.items() for stages in _tally(users, moment))
         pipeline: list[dict[str, Any]] = [*first[1]]
         pipeline += [{"$unionWith": {"coll": collection, "pipeline": stages}} for collection, stages in others]
@@ -83,21 +83,21 @@ class ChangedUsers:
 
 def _since(sync: syncs.Sync | InvalidArgument | None, now: int, recent: int) -> int:
     """Return from when on there may be news for a token."""
-    if isinstance(sync, syncs.Since | syncs.Tally) and syncs.is_good(sync, now, None):
+    if isinstance(sync, syncs.Since | syncs.Counted) and syncs.is_good(sync, now, None):
         return sync.since
     return recent
 
 
-def _is_news(sync: syncs.Sync | None, now: int, tally: syncs.Tally) -> bool:
+def _is_news(sync: syncs.Sync | None, now: int, tally: syncs.Counted) -> bool:
     """Return whether there is anything newer than a token.
 
     @param tally: what there is since the token's moment.
     """
-    if not isinstance(sync, syncs.Since | syncs.Tally) or not syncs.is_good(sync, now, None):
+    if not isinstance(sync, syncs.Since | syncs.Counted) or not syncs.is_good(sync, now, None):
         return True  # `changes` would begin anew, or has not told everything yet
-    if isinstance(sync, syncs.Tally):
+    if isinstance(sync, syncs.Counted):
         return tally != sync
-    return tally != syncs.Tally(sync.since, 0, 0, 0, 0)
+    return tally != syncs.Counted(sync.since, 0, 0, 0, 0)
 
 
 def _tally(users: Sequence[str], moment: int) -> list[tuple[str, list[dict[str, Any]]]]:

@@ -28,12 +28,12 @@ from twisted_tasks.model import (
     Task,
     fitting,
 )
-from twisted_tasks.mongo.connection import Connection
+from twisted_tasks.mongo.connection import MongoConnection
 from twisted_tasks.mongo.indexes import Index
 from twisted_tasks.mongo.reply import check
 from twisted_tasks.service.storage.interface import Outcome
 from twisted_tasks.service.storage.mongo import reads, syncs
-from twisted_tasks.service.storage.mongo.access import Access
+from twisted_tasks.service.storage.mongo.access import DatabaseAccess
 from twisted_tasks.service.storage.mongo.documents import COLLECTION, FIELDS, to_milliseconds, to_task
 from twisted_tasks.service.storage.mongo.operations import Operations
 from twisted_tasks.service.storage.mongo.removed import REMOVED, to_removed
@@ -44,7 +44,7 @@ _MOST_UNDATED = 100
 """Announcements of removals that one listing looks into; there is one for each daemon that died in a removal."""
 
 
-class _Found(NamedTuple):
+class _FoundChange(NamedTuple):
     """One change; `item` is None when there is nothing to be told of it."""
 
     moment: int
@@ -55,7 +55,7 @@ class _Found(NamedTuple):
 class ChangeListing:
     """Answers what changed in one database."""
 
-    def __init__(self, access: Access, operations: Operations, store_id: StoreId) -> None:
+    def __init__(self, access: DatabaseAccess, operations: Operations, store_id: StoreId) -> None:
         self._access = access
         self._operations = operations
         self._store_id = store_id
@@ -72,9 +72,9 @@ class ChangeListing:
             return error
         now, emptied = await self._look_around(query.user_id, deadline)
         reset = query.sync is not None and (
-            sync is None or isinstance(sync, syncs.Tally) or not syncs.is_good(sync, now, emptied)
+            sync is None or isinstance(sync, syncs.Counted) or not syncs.is_good(sync, now, emptied)
         )
-        if sync is None or reset or isinstance(sync, syncs.Whole | syncs.Tally):
+        if sync is None or reset or isinstance(sync, syncs.Whole | syncs.Counted):
             going_on = sync if isinstance(sync, syncs.Whole) and not reset else None
             tasks, following = await self._everything(query, going_on, now, deadline)
             # What changed between the pages of a listing of everything is told behind it, unless that would be the same
@@ -82,7 +82,7 @@ class ChangeListing:
             behind = going_on is not None and syncs.is_good(following, now, emptied)
             more = isinstance(following, syncs.Whole) or behind
             return Changes(tasks, [], syncs.write(store, query.user_id, following), more, reset)
-        page = sync if isinstance(sync, syncs.Page) else _first_page(sync, now)
+        page = sync if isinstance(sync, syncs.WithinPages) else _first_page(sync, now)
         told, next_page = await self._some(query, page, deadline)
         done = syncs.Since(page.whole, page.began - syncs.LOOK_BACK_MS)
         return Changes(
@@ -97,7 +97,7 @@ class ChangeListing:
         """Return the server's time, and when everything of the user was last removed."""
         command = {"find": REMOVED, "filter": {"_id": f"emptied {user_id}", "userId": user_id}, "limit": 1}
 
-        async def attempt(connection: Connection) -> tuple[int, int | None]:
+        async def attempt(connection: MongoConnection) -> tuple[int, int | None]:
             hello = await connection.run("admin", {"hello": 1}, deadline)
             reply = await self._access.commands.send_read(connection, command, deadline)
             check(reply)
@@ -124,8 +124,8 @@ class ChangeListing:
     # Some.
 
     async def _some(
-        self, query: ChangesQuery, page: syncs.Page, deadline: float
-    ) -> tuple[list[Task | RemovedTask], syncs.Page | None]:
+        self, query: ChangesQuery, page: syncs.WithinPages, deadline: float
+    ) -> tuple[list[Task | RemovedTask], syncs.WithinPages | None]:
         """Return the next changes, and what to go on with; None after the last one."""
         while True:
             found, ended = await self._read(query, page, deadline)
@@ -146,7 +146,9 @@ class ChangeListing:
             if told:
                 return told, page
 
-    async def _read(self, query: ChangesQuery, page: syncs.Page, deadline: float) -> tuple[list[_Found], bool]:
+    async def _read(
+        self, query: ChangesQuery, page: syncs.WithinPages, deadline: float
+    ) -> tuple[list[_FoundChange], bool]:
         """Return the next `limit` changes after a place, and whether they are the last ones."""
         limit = query.limit
         commands = [
@@ -165,12 +167,12 @@ class ChangeListing:
         ended = len(found) <= limit and not await self._date(undated, deadline)
         return found[:limit], ended
 
-    async def _removals(self, documents: Sequence[Mapping[str, Any]], deadline: float) -> list[_Found]:
+    async def _removals(self, documents: Sequence[Mapping[str, Any]], deadline: float) -> list[_FoundChange]:
         gone = [one for document in documents if (one := to_removed(document)) is not None]
         places = [(one.stored.task.id, one.stored.task.user_id) for one in gone]
         living = await self._access.look_up(places, deadline) if places else {}
         return [
-            _Found(
+            _FoundChange(
                 one.stored.removed_ms or 0,
                 place[0],
                 None if place in living else RemovedTask(place[0], one.stored.version),
@@ -206,7 +208,9 @@ SYNC_INDEX = Index(COLLECTION, "userId_1_updatedOn_1__id_1", {"userId": 1, "upda
 NO_DATE = {"$not": {"$type": "date"}}
 
 
-def _after(collection: str, wanted: Mapping[str, Any], name: str, page: syncs.Page, limit: int) -> dict[str, Any]:
+def _after(
+    collection: str, wanted: Mapping[str, Any], name: str, page: syncs.WithinPages, limit: int
+) -> dict[str, Any]:
     """Return the command that finds what has a date behind a place, the oldest first."""
     moment = DatetimeMS(page.moment)
     later = [{name: {"$gt": moment}}, {name: moment, "_id": {"$gt": ObjectId(page.id)}}]
@@ -221,10 +225,10 @@ def _after(collection: str, wanted: Mapping[str, Any], name: str, page: syncs.Pa
     }
 
 
-def _first_page(sync: syncs.Since, now: int) -> syncs.Page:
-    return syncs.Page(sync.whole, sync.since, now, sync.since - 1, "f" * 24)
+def _first_page(sync: syncs.Since, now: int) -> syncs.WithinPages:
+    return syncs.WithinPages(sync.whole, sync.since, now, sync.since - 1, "f" * 24)
 
 
-def _changed(document: Mapping[str, Any], name: str) -> _Found:
+def _changed(document: Mapping[str, Any], name: str) -> _FoundChange:
     moment = document.get(name)
-    return _Found(int(moment) if type(moment) is DatetimeMS else 0, str(document["_id"]), to_task(document))
+    return _FoundChange(int(moment) if type(moment) is DatetimeMS else 0, str(document["_id"]), to_task(document))

@@ -10,11 +10,11 @@ from bson.datetime_ms import DatetimeMS
 
 from twisted_tasks.model import StoredTask, TaskNotFound, TaskRef
 from twisted_tasks.mongo.client import Write
-from twisted_tasks.mongo.connection import Connection
+from twisted_tasks.mongo.connection import MongoConnection
 from twisted_tasks.mongo.reply import DUPLICATE_KEY, CommandFailed, check
 from twisted_tasks.service.storage.interface import Outcome
 from twisted_tasks.service.storage.mongo import reads
-from twisted_tasks.service.storage.mongo.access import Access, Place
+from twisted_tasks.service.storage.mongo.access import DatabaseAccess, Place
 from twisted_tasks.service.storage.mongo.documents import (
     COLLECTION,
     STORED_FIELDS,
@@ -29,7 +29,7 @@ from twisted_tasks.service.storage.mongo.together import run_all
 class Copying:
     """Reads and writes what is kept in one database."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: DatabaseAccess) -> None:
         self._access = access
 
     async def scan_stored(self, after_id: str | None, limit: int, deadline: float) -> list[StoredTask]:
@@ -94,7 +94,7 @@ class Copying:
         """Write some to a collection, and delete what the other one has of them; note what became of each."""
         command = {"update": collection, "updates": [_replace(one) for one in stored], "ordered": False}
 
-        async def attempt(connection: Connection, write: Write) -> list[dict[str, Any]]:
+        async def attempt(connection: MongoConnection, write: Write) -> list[dict[str, Any]]:
             return check(await self._access.commands.send_write(connection, command, deadline, write))
 
         errors = {error["index"]: error for error in await self._access.commands.execute_write(attempt, deadline)}

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from twisted_tasks.service.storage.interface import Outcome
-from twisted_tasks.service.storage.mongo.access import Access
+from twisted_tasks.service.storage.mongo.access import DatabaseAccess
 from twisted_tasks.service.storage.mongo.documents import COLLECTION
 from twisted_tasks.service.storage.mongo.reads import of_user
 from twisted_tasks.service.storage.mongo.removed import REMOVED
@@ -20,7 +20,7 @@ from twisted_tasks.service.storage.mongo.together import run_all
 class Emptying:
     """Empties users in one database."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: DatabaseAccess) -> None:
         self._access = access
 
     async def remove_all(self, user_ids: Sequence[str], deadline: float) -> list[Outcome[int]]:

@@ -16,11 +16,11 @@ from bson import ObjectId
 
 from twisted_tasks.model import ListQuery, Task, TaskNotFound, TaskRef
 from twisted_tasks.mongo.client import Write
-from twisted_tasks.mongo.connection import Connection
+from twisted_tasks.mongo.connection import MongoConnection
 from twisted_tasks.mongo.reply import DUPLICATE_KEY, CommandFailed, MongoError, check
 from twisted_tasks.service.storage.interface import Outcome
 from twisted_tasks.service.storage.mongo import documents, paging, reads, writes
-from twisted_tasks.service.storage.mongo.access import Access
+from twisted_tasks.service.storage.mongo.access import DatabaseAccess
 
 _ROUNDS = 3
 """How often adding starts over because the task that was in the way is gone. Each round is one more coincidence; after
@@ -33,7 +33,7 @@ class Operations:
     @param now_ms: returns the time in milliseconds since 1970-01-01 UTC.
     """
 
-    def __init__(self, access: Access, now_ms: Callable[[], int]) -> None:
+    def __init__(self, access: DatabaseAccess, now_ms: Callable[[], int]) -> None:
         self._access = access
         self._now_ms = now_ms
         self._commands = access.commands
@@ -124,7 +124,7 @@ class Operations:
         """Insert some of the tasks. Return which of them have an id that was there, and note what else went wrong."""
         command = writes.insert([tasks[index] for index in which], self._now_ms())
 
-        async def attempt(connection: Connection, write: Write) -> list[dict[str, Any]]:
+        async def attempt(connection: MongoConnection, write: Write) -> list[dict[str, Any]]:
             return check(await self._commands.send_write(connection, command, deadline, write))
 
         duplicates = []

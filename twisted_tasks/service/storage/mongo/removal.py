@@ -36,11 +36,11 @@ from twisted_tasks.model import (
     VersionConflict,
 )
 from twisted_tasks.mongo.client import Write
-from twisted_tasks.mongo.connection import Connection
+from twisted_tasks.mongo.connection import MongoConnection
 from twisted_tasks.mongo.reply import DUPLICATE_KEY, CommandFailed, check
 from twisted_tasks.service.storage.interface import Outcome
 from twisted_tasks.service.storage.mongo import removed, writes
-from twisted_tasks.service.storage.mongo.access import Access, Place
+from twisted_tasks.service.storage.mongo.access import DatabaseAccess, Place
 
 _PAUSES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4)
 """Seconds before each round. A task that changes between two rounds of each is more than a coincidence."""
@@ -54,7 +54,7 @@ class Removal:
     @param keeps_contents: whether a removed task is kept with its contents.
     """
 
-    def __init__(self, access: Access, clock: IReactorTime, keeps_contents: bool) -> None:
+    def __init__(self, access: DatabaseAccess, clock: IReactorTime, keeps_contents: bool) -> None:
         self._access = access
         self._clock = clock
         self._keeps_contents = keeps_contents
@@ -169,7 +169,7 @@ class Removal:
     async def _write(self, command: Mapping[str, Any], deadline: float) -> tuple[int, dict[int, dict[str, Any]]]:
         """Execute a write. Return how many statements found their document, and the errors, by statement."""
 
-        async def attempt(connection: Connection, write: Write) -> tuple[int, dict[int, dict[str, Any]]]:
+        async def attempt(connection: MongoConnection, write: Write) -> tuple[int, dict[int, dict[str, Any]]]:
             reply = await self._access.commands.send_write(connection, command, deadline, write)
             errors = {error["index"]: error for error in check(reply)}
             return reply["n"], errors

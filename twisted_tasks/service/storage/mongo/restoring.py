@@ -15,11 +15,11 @@ from bson import Int64, ObjectId
 
 from twisted_tasks.model import StoreUnavailable, Task, TaskIdTaken, TaskNotFound, TaskRef
 from twisted_tasks.mongo.client import Write
-from twisted_tasks.mongo.connection import Connection
+from twisted_tasks.mongo.connection import MongoConnection
 from twisted_tasks.mongo.reply import DUPLICATE_KEY, CommandFailed, check
 from twisted_tasks.service.storage.interface import Outcome
 from twisted_tasks.service.storage.mongo import removed, writes
-from twisted_tasks.service.storage.mongo.access import Access, Place
+from twisted_tasks.service.storage.mongo.access import DatabaseAccess, Place
 from twisted_tasks.service.storage.mongo.documents import to_task
 from twisted_tasks.service.storage.mongo.removed import REMOVED, Removed
 from twisted_tasks.service.storage.mongo.together import run_all
@@ -30,7 +30,7 @@ _ROUNDS = 5
 class Restoring:
     """Restores tasks in one database."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: DatabaseAccess) -> None:
         self._access = access
 
     async def restore(self, refs: Sequence[TaskRef], deadline: float) -> list[Outcome[Task]]:
@@ -64,7 +64,7 @@ class Restoring:
         document = removed.restored(gone)
         command = writes.insert_stamped(document)
 
-        async def attempt(connection: Connection, write: Write) -> Mapping[str, Any]:
+        async def attempt(connection: MongoConnection, write: Write) -> Mapping[str, Any]:
             reply = await self._access.commands.send_write(connection, command, deadline, write)
             check(reply)
             value: Mapping[str, Any] = reply["value"]

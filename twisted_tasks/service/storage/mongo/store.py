@@ -28,8 +28,8 @@ from twisted_tasks.model import (
     UserSync,
 )
 from twisted_tasks.mongo.backoff import Jitter
-from twisted_tasks.mongo.client import State
-from twisted_tasks.mongo.database import Database
+from twisted_tasks.mongo.client import ClientState
+from twisted_tasks.mongo.database import MongoDatabase
 from twisted_tasks.mongo.options import MongoOptions
 from twisted_tasks.mongo.reply import Misconfigured, MongoError
 from twisted_tasks.service.storage.interface import (
@@ -40,7 +40,7 @@ from twisted_tasks.service.storage.interface import (
     StoreMisconfigured,
 )
 from twisted_tasks.service.storage.mongo import documents, inspection, paging, reads, removed, writes
-from twisted_tasks.service.storage.mongo.access import Access, task_error
+from twisted_tasks.service.storage.mongo.access import DatabaseAccess, task_error
 from twisted_tasks.service.storage.mongo.changed_users import ChangedUsers
 from twisted_tasks.service.storage.mongo.changes import SYNC_INDEX, ChangeListing
 from twisted_tasks.service.storage.mongo.copying import Copying
@@ -92,9 +92,9 @@ class MongoStore:
         sync: bool = False,
         now_ms: Callable[[], int] = _now_ms,
     ) -> None:
-        self._database = Database(options, reactor, clock, jitter, resolver)
+        self._database = MongoDatabase(options, reactor, clock, jitter, resolver)
         skipped = Skipped(self._database.config.database)
-        access = Access(self._database.commands, self._database.causes.note, skipped.note)
+        access = DatabaseAccess(self._database.commands, self._database.causes.note, skipped.note)
         self._operations = Operations(access, now_ms)
         self._removal = Removal(access, clock, keep_removed != 0)
         self._updating = Updating(access, self._removal.was_changed)
@@ -189,7 +189,7 @@ class MongoStore:
 
     # Lifecycle.
 
-    def state(self) -> State:
+    def state(self) -> ClientState:
         """Return how the connections are, for metrics."""
         return self._database.client.state()
 

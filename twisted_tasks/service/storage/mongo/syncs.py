@@ -33,7 +33,7 @@ class Since(NamedTuple):
     since: int
 
 
-class Page(NamedTuple):
+class WithinPages(NamedTuple):
     """In the middle of a listing, begun at `began`, of what is not older than `since`. Told up to a moment and id."""
 
     whole: int
@@ -43,7 +43,7 @@ class Page(NamedTuple):
     id: str
 
 
-class Tally(NamedTuple):
+class Counted(NamedTuple):
     """Of `changed_users`: how much there was that is not older than `since`. Any change makes it another tally."""
 
     since: int
@@ -53,7 +53,7 @@ class Tally(NamedTuple):
     removal_versions: int
 
 
-Sync = Whole | Since | Page | Tally
+Sync = Whole | Since | WithinPages | Counted
 
 
 def write(store: int, user_id: str, sync: Sync) -> str:
@@ -66,7 +66,7 @@ def write(store: int, user_id: str, sync: Sync) -> str:
         numbers = (_WHOLE, sync.began, sync.after.created_ms, int(sync.after.id, 16))
     elif isinstance(sync, Since):
         numbers = (_SINCE, *sync)
-    elif isinstance(sync, Page):
+    elif isinstance(sync, WithinPages):
         numbers = (_PAGE, *sync[:-1], int(sync.id, 16))
     else:
         numbers = (_TALLY, *sync)
@@ -84,15 +84,15 @@ def read(store: int, user_id: str, token: str) -> Sync | None:
         case (1, whole, since):
             return Since(whole, since)
         case (2, whole, since, began, moment, task_id) if 0 <= task_id < 16**24:
-            return Page(whole, since, began, moment, f"{task_id:024x}")
+            return WithinPages(whole, since, began, moment, f"{task_id:024x}")
         case (3, since, tasks, versions, removals, removal_versions):
-            return Tally(since, tasks, versions, removals, removal_versions)
+            return Counted(since, tasks, versions, removals, removal_versions)
     raise InvalidArgument("sync is not a token that changes answered")
 
 
 def began(sync: Sync) -> int:
     """Return when what a token continues began to be whole."""
-    return sync.began if isinstance(sync, Whole) else sync.since if isinstance(sync, Tally) else sync.whole
+    return sync.began if isinstance(sync, Whole) else sync.since if isinstance(sync, Counted) else sync.whole
 
 
 def is_good(sync: Sync, now: int, emptied: int | None) -> bool:

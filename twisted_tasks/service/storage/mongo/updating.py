@@ -15,11 +15,11 @@ from typing import Any
 
 from twisted_tasks.model import ALWAYS, StoreUnavailable, Task, TaskChange, TaskError, TaskNotFound, VersionConflict
 from twisted_tasks.mongo.client import Write
-from twisted_tasks.mongo.connection import Connection
+from twisted_tasks.mongo.connection import MongoConnection
 from twisted_tasks.mongo.reply import CommandFailed, check
 from twisted_tasks.service.storage.interface import Outcome
 from twisted_tasks.service.storage.mongo import writes
-from twisted_tasks.service.storage.mongo.access import Access, Place
+from twisted_tasks.service.storage.mongo.access import DatabaseAccess, Place
 from twisted_tasks.service.storage.mongo.documents import to_task
 from twisted_tasks.service.storage.mongo.together import run_all
 
@@ -34,7 +34,9 @@ class Updating:
     @param removed: answers a change with a condition whose task is not there.
     """
 
-    def __init__(self, access: Access, removed: Callable[[TaskChange, float], Awaitable[Outcome[Task]]]) -> None:
+    def __init__(
+        self, access: DatabaseAccess, removed: Callable[[TaskChange, float], Awaitable[Outcome[Task]]]
+    ) -> None:
         self._access = access
         self._commands = access.commands
         self._removed = removed
@@ -77,7 +79,7 @@ class Updating:
         """Make one change, and return the task after it; None when there is none that fits."""
         command = writes.update_one(change)
 
-        async def attempt(connection: Connection, write: Write) -> Mapping[str, Any] | None:
+        async def attempt(connection: MongoConnection, write: Write) -> Mapping[str, Any] | None:
             reply = await self._commands.send_write(connection, command, deadline, write)
             check(reply)
             document: Mapping[str, Any] | None = reply.get("value")
@@ -117,7 +119,7 @@ class Updating:
         """Make changes. Return how many found their task, and note in `failed` those that were refused."""
         command = writes.update(changes)
 
-        async def attempt(connection: Connection, write: Write) -> tuple[int, list[dict[str, Any]]]:
+        async def attempt(connection: MongoConnection, write: Write) -> tuple[int, list[dict[str, Any]]]:
             reply = await self._commands.send_write(connection, command, deadline, write)
             errors = check(reply)
             return reply["n"], errors

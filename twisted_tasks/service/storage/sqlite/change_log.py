@@ -32,7 +32,7 @@ _KIND = "s"
 _NOT_LIVING = "NOT EXISTS (SELECT 1 FROM tasks AS living WHERE living.id = removed_tasks.id)"
 
 
-class _Place(NamedTuple):
+class _RowPlace(NamedTuple):
     base: int
     position: int
 
@@ -55,7 +55,7 @@ class _Reader:
         place = None if query.sync is None else self._read(query.user_id, query.sync)
         reset = query.sync is not None and place is None
         if place is None:
-            place = _Place(self._last, 0)
+            place = _RowPlace(self._last, 0)
         found = self._newer(query, place)
         told = found[: query.limit]
         # Both kinds share the limit of a reply; a removed task is small beside any other.
@@ -71,7 +71,7 @@ class _Reader:
         return Changes(
             [item for _, item in told if isinstance(item, Task)],
             [item for _, item in told if isinstance(item, RemovedTask)],
-            self._write(query.user_id, _Place(place.base, position)),
+            self._write(query.user_id, _RowPlace(place.base, position)),
             more,
             reset,
         )
@@ -87,9 +87,9 @@ class _Reader:
             )
             if not self._cursor.fetchone()[0]:
                 return None
-        return self._write(sync.user_id, _Place(self._last, self._last))
+        return self._write(sync.user_id, _RowPlace(self._last, self._last))
 
-    def _newer(self, query: ChangesQuery, place: _Place) -> list[tuple[int, Task | RemovedTask]]:
+    def _newer(self, query: ChangesQuery, place: _RowPlace) -> list[tuple[int, Task | RemovedTask]]:
         """Return what is newer than a place, with its number, in the order of numbers; one more than the limit."""
         self._cursor.execute(
             f"SELECT seq, {TASK} FROM tasks WHERE user_id = ? AND seq > ? ORDER BY seq LIMIT ?",
@@ -107,20 +107,20 @@ class _Reader:
         removed = [(seq, RemovedTask(task_id, version)) for seq, task_id, version in self._cursor.fetchall()]
         return sorted([*found, *removed], key=lambda one: one[0])[: query.limit + 1]
 
-    def _read(self, user_id: str, token: str) -> _Place | None:
+    def _read(self, user_id: str, token: str) -> _RowPlace | None:
         """Return the place a token names; None when it cannot be continued."""
         numbers = read_sync(_KIND, user_id, token)
         if numbers is None or numbers[0] != self._mark:
             return None
         if len(numbers) != 3:
             raise InvalidArgument("sync is not a token that changes answered")
-        place = _Place(numbers[1], numbers[2])
+        place = _RowPlace(numbers[1], numbers[2])
         self._cursor.execute("SELECT seq FROM emptied_users WHERE user_id = ?", (user_id,))
         emptied = self._cursor.fetchone()
         oldest = max(self._forgotten, emptied[0] if emptied else 0)
         return place if oldest <= place.known <= self._last else None
 
-    def _write(self, user_id: str, place: _Place) -> str:
+    def _write(self, user_id: str, place: _RowPlace) -> str:
         return write_sync(_KIND, user_id, (self._mark, *place))
 
 

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from twisted_tasks.model import DeadlineExceeded, StoreUnavailable
 from twisted_tasks.ops.sqlite.connection import Cursor
-from twisted_tasks.ops.sqlite.database import Database, Errors
+from twisted_tasks.ops.sqlite.database import Errors, SqliteDatabase
 from twisted_tasks.service.storage.sqlite.rows import AT_ONCE, Step, begin_writing
 from twisted_tasks.service.storage.sqlite.schema import SCHEMA
 
@@ -18,7 +18,7 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
-class TaskDatabase(Database):
+class TaskDatabase(SqliteDatabase):
     """An SQLite file of the task store, in use.
 
     @param path: the file; made when it is missing, in a folder that must exist.

@@ -18,7 +18,7 @@ from twisted_tasks.gateway.accounts.errors import KeyInProgress, Throttled, User
 from twisted_tasks.gateway.accounts.model import READ, AccountSettings
 from twisted_tasks.gateway.accounts.policy import PasswordPolicy
 from twisted_tasks.gateway.accounts.service import Accounts
-from twisted_tasks.gateway.accounts.storage.interface import IAccountStore, StoreUnavailable
+from twisted_tasks.gateway.accounts.storage.interface import IAccountStore, RecordsUnavailable
 from twisted_tasks.gateway.accounts.storage.records import (
     ACTIVE,
     LEAVING,
@@ -202,7 +202,7 @@ async def test_text_is_no_code(store: IAccountStore) -> None:
 @pytest_twisted.ensureDeferred
 async def test_a_deadline_that_passed(store: IAccountStore) -> None:
     """Nothing is asked of a database after the deadline."""
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(RecordsUnavailable):
         await store.find(AccountRecord, {}, CLOCK.seconds() - 1)
 
 

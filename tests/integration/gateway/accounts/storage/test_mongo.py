@@ -21,7 +21,7 @@ from twisted_tasks.gateway.accounts.errors import AccountsUnavailable
 from twisted_tasks.gateway.accounts.model import READ, AccountSettings
 from twisted_tasks.gateway.accounts.policy import PasswordPolicy
 from twisted_tasks.gateway.accounts.service import Accounts
-from twisted_tasks.gateway.accounts.storage.interface import StoreMisconfigured, StoreUnavailable
+from twisted_tasks.gateway.accounts.storage.interface import RecordsMisconfigured, RecordsUnavailable
 from twisted_tasks.gateway.accounts.storage.mongo.store import MongoAccountStore
 from twisted_tasks.gateway.accounts.storage.records import TABLES, AccountRecord, FamiliarRecord, SessionRecord
 from twisted_tasks.mongo.options import MongoOptions
@@ -90,7 +90,7 @@ async def test_no_account_without_the_index(shared_mongod: Mongod, database: str
     with shared_mongod.client() as client:
         client[database]["accounts"].insert_many([{"nameKey": "olga"}, {"nameKey": "olga"}])
     store = await opened(shared_mongod.uri, database)
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(RecordsUnavailable):
         await store.add(ACCOUNT, soon())
     with shared_mongod.client() as client:
         client[database]["accounts"].delete_many({})
@@ -102,13 +102,13 @@ async def test_no_account_without_the_index(shared_mongod: Mongod, database: str
 async def test_no_database(database: str) -> None:
     """Without a MongoDB the store opens, and what is asked fails by its deadline; checking it names the cause."""
     store = await opened("mongodb://127.0.0.1:1/?connectTimeoutMS=500", database)
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(RecordsUnavailable):
         await store.find(AccountRecord, {}, soon(0.5))
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(RecordsUnavailable):
         await store.ping(soon(0.5))
     await store.close()
     unchecked = MongoAccountStore(MongoOptions("mongodb://127.0.0.1:1/", database=database), reactor, CLOCK)
-    with pytest.raises(StoreMisconfigured, match="MongoDB cannot be used"):
+    with pytest.raises(RecordsMisconfigured, match="MongoDB cannot be used"):
         await unchecked.check(soon(0.5))
 
 
@@ -179,7 +179,7 @@ async def test_frozen(mongod: Mongod, database: str) -> None:
                 await run(flow)
         with pytest.raises(AccountsUnavailable):
             await run(hasty.login("olga", PASSWORD, HOME, BROWSER))
-        with pytest.raises(StoreUnavailable):
+        with pytest.raises(RecordsUnavailable):
             await hasty.ping(soon(0.5))
     finally:
         mongod.thaw()

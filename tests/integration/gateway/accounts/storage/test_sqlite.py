@@ -16,7 +16,7 @@ import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.defer import gatherResults
 
-from twisted_tasks.gateway.accounts.storage.interface import StoreMisconfigured, StoreUnavailable
+from twisted_tasks.gateway.accounts.storage.interface import RecordsMisconfigured, RecordsUnavailable
 from twisted_tasks.gateway.accounts.storage.records import TABLES, AccountRecord, FamiliarRecord, TokenRecord
 from twisted_tasks.gateway.accounts.storage.sqlite.store import SqliteAccountStore
 from twisted_tasks.ops.clock import MonotonicClock
@@ -88,9 +88,9 @@ async def test_a_file_of_tasks(tmp_path: Path, path: Path) -> None:
     tasks = SqliteStore(str(tmp_path / "tasks.sqlite3"), reactor, CLOCK)
     await tasks.open()
     await tasks.close()
-    with pytest.raises(StoreMisconfigured, match="as the store of accounts: it is the database of another"):
+    with pytest.raises(RecordsMisconfigured, match="as the store of accounts: it is the database of another"):
         await SqliteAccountStore(str(tmp_path / "tasks.sqlite3"), reactor, CLOCK).open()
-    with pytest.raises(StoreMisconfigured, match="unable to open database file"):
+    with pytest.raises(RecordsMisconfigured, match="unable to open database file"):
         await SqliteAccountStore("/nowhere/at/all/accounts.sqlite3", reactor, CLOCK).open()
     assert "will be made" in await SqliteAccountStore(str(path), reactor, CLOCK).check(soon())
     assert not path.exists()
@@ -102,9 +102,9 @@ async def test_a_file_that_is_gone(store: SqliteAccountStore, path: Path) -> Non
     account = AccountRecord("a" * 24, "o", "o", "h", 0, None, "active", 0)
     await store.add(account, soon())
     path.unlink()
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(RecordsUnavailable):
         await store.add(account._replace(id="b" * 24, name_key="p"), soon())
-    with pytest.raises(StoreUnavailable, match="the store of accounts cannot be used"):
+    with pytest.raises(RecordsUnavailable, match="the store of accounts cannot be used"):
         await store.ping(soon())
 
 
@@ -139,11 +139,11 @@ async def test_a_held_lock(store: SqliteAccountStore, path: Path) -> None:
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     assert await store.find(AccountRecord, {}, soon()) == []
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(RecordsUnavailable):
         await store.add(FamiliarRecord("f", "a", 1), soon(0.2))
     late = [store.add(FamiliarRecord(str(number), "a", 1), soon(0.2)) for number in range(5)]
     for one in late:
-        with pytest.raises(StoreUnavailable):
+        with pytest.raises(RecordsUnavailable):
             await one
     waiting = [store.add(FamiliarRecord(f"w{number}", "a", 1), soon()) for number in range(5)]
     other.execute("ROLLBACK")

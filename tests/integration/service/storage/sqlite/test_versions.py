@@ -37,7 +37,7 @@ from twisted_tasks.model import (
     digest,
 )
 from twisted_tasks.ops.clock import MonotonicClock
-from twisted_tasks.ops.sqlite.connection import Connection
+from twisted_tasks.ops.sqlite.connection import SqliteConnection
 from twisted_tasks.ops.sqlite.schema import Schema
 from twisted_tasks.service.storage.interface import StoreMisconfigured
 from twisted_tasks.service.storage.memory import MemoryStore
@@ -295,7 +295,7 @@ class Direct:
 
     def __init__(self) -> None:
         self.now = 100
-        self.connection = sqlite3.connect(":memory:", isolation_level=None, factory=Connection)
+        self.connection = sqlite3.connect(":memory:", isolation_level=None, factory=SqliteConnection)
         SCHEMA.prepare(self.connection)
         writes.index_changes(self.connection.cursor())  # type: ignore[arg-type]
 

@@ -35,7 +35,7 @@ from twisted_tasks.mongo.options import MongoOptions
 from twisted_tasks.mongo.reply import NotConnected
 from twisted_tasks.mongo.uri import read_options
 from twisted_tasks.service.storage.mongo import syncs
-from twisted_tasks.service.storage.mongo.access import Access
+from twisted_tasks.service.storage.mongo.access import DatabaseAccess
 from twisted_tasks.service.storage.mongo.changed_users import ChangedUsers
 from twisted_tasks.service.storage.mongo.changes import ChangeListing
 from twisted_tasks.service.storage.mongo.copying import Copying
@@ -137,7 +137,7 @@ class World:
         client = Client(config, network.endpoint, self.clock, lambda: 0.5)
         client.start()
         self._pass(0.1)
-        access = Access(Commands(client), lambda error: None, lambda document: None)
+        access = DatabaseAccess(Commands(client), lambda error: None, lambda document: None)
         self.operations = Operations(access, lambda: TASKS[0].created_ms)
         self.removal = Removal(access, self.clock, True)
         self.updating = Updating(access, self.removal.was_changed)

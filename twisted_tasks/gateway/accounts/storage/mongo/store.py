@@ -20,15 +20,15 @@ from zope.interface import implementer
 from twisted_tasks.gateway.accounts.storage.interface import (
     IAccountStore,
     R,
-    StoreMisconfigured,
-    StoreUnavailable,
+    RecordsMisconfigured,
+    RecordsUnavailable,
     Where,
 )
 from twisted_tasks.gateway.accounts.storage.mongo import documents
 from twisted_tasks.gateway.accounts.storage.records import UNIQUE, AccountRecord, Record
-from twisted_tasks.mongo.client import State, Write
-from twisted_tasks.mongo.connection import Connection
-from twisted_tasks.mongo.database import Database
+from twisted_tasks.mongo.client import ClientState, Write
+from twisted_tasks.mongo.connection import MongoConnection
+from twisted_tasks.mongo.database import MongoDatabase
 from twisted_tasks.mongo.indexes import Index
 from twisted_tasks.mongo.options import MongoOptions
 from twisted_tasks.mongo.reply import DUPLICATE_KEY, CommandFailed, Misconfigured, MongoError, check
@@ -53,7 +53,7 @@ class MongoAccountStore:
     """
 
     def __init__(self, options: MongoOptions, reactor: Any, clock: IReactorTime) -> None:
-        self._database = Database(options, reactor, clock)
+        self._database = MongoDatabase(options, reactor, clock)
         self._commands = self._database.commands
         self._is_unique = False  # whether the unique indexes are known to be there
 
@@ -66,7 +66,7 @@ class MongoAccountStore:
         self._database.close()
         return succeed(None)
 
-    def state(self) -> State:
+    def state(self) -> ClientState:
         """Return how the connections are, for metrics."""
         return self._database.client.state()
 
@@ -106,14 +106,14 @@ class MongoAccountStore:
         try:
             await self._database.open(_NOTHING)
         except Misconfigured as error:
-            raise StoreMisconfigured(str(error)) from None
+            raise RecordsMisconfigured(str(error)) from None
 
     async def _check(self, deadline: float) -> str:
         self._database.start()
         try:
             await self._database.commands.confirm(_NOTHING, deadline)
         except MongoError as error:
-            raise StoreMisconfigured(self._database.explain(error)) from None
+            raise RecordsMisconfigured(self._database.explain(error)) from None
         finally:
             primary = self._database.client.topology.primary
             self._database.close()
@@ -125,7 +125,7 @@ class MongoAccountStore:
         command = {"insert": documents.collection(kind), "documents": [documents.to_document(record)]}
         attempts = 0
 
-        async def attempt(connection: Connection, write: Write) -> list[dict[str, Any]]:
+        async def attempt(connection: MongoConnection, write: Write) -> list[dict[str, Any]]:
             nonlocal attempts
             attempts += 1
             return check(await self._commands.send_write(connection, command, deadline, write))
@@ -170,7 +170,7 @@ class MongoAccountStore:
         self._is_unique = True
 
     async def _make(self, index: Index, deadline: float) -> None:
-        async def attempt(connection: Connection) -> None:
+        async def attempt(connection: MongoConnection) -> None:
             command = index.command(replicated="setName" in connection.hello)
             check(await self._commands.send_write(connection, command, deadline))
 
@@ -186,7 +186,7 @@ class MongoAccountStore:
         except MongoError as error:
             if not self._database.closed:
                 self._database.causes.note(error)
-            raise StoreUnavailable() from None
+            raise RecordsUnavailable() from None
 
 
 def _is_one(where: Where) -> bool:

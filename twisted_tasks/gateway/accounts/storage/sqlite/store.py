@@ -14,20 +14,20 @@ from zope.interface import implementer
 from twisted_tasks.gateway.accounts.storage.interface import (
     IAccountStore,
     R,
-    StoreMisconfigured,
-    StoreUnavailable,
+    RecordsMisconfigured,
+    RecordsUnavailable,
     Where,
 )
 from twisted_tasks.gateway.accounts.storage.records import Record
 from twisted_tasks.gateway.accounts.storage.sqlite import statements as sql
 from twisted_tasks.gateway.accounts.storage.sqlite.schema import SCHEMA
 from twisted_tasks.gateway.accounts.storage.sqlite.together import Together
-from twisted_tasks.ops.sqlite.database import Database, Errors
+from twisted_tasks.ops.sqlite.database import Errors, SqliteDatabase
 from twisted_tasks.ops.sqlite.schema import Unusable
 
 
-def _late() -> StoreUnavailable:
-    return StoreUnavailable("the store of accounts did not answer in time")
+def _late() -> RecordsUnavailable:
+    return RecordsUnavailable("the store of accounts did not answer in time")
 
 
 @implementer(IAccountStore)
@@ -43,7 +43,7 @@ class SqliteAccountStore:
 
     def __init__(self, path: str, reactor: Any, clock: IReactorTime) -> None:
         self._path = path
-        self._database = Database(path, SCHEMA, Errors(StoreUnavailable, _late), reactor, clock)
+        self._database = SqliteDatabase(path, SCHEMA, Errors(RecordsUnavailable, _late), reactor, clock)
         self._writing = Together(self._database, clock, _late)
 
     def open(self) -> Deferred[None]:
@@ -51,7 +51,7 @@ class SqliteAccountStore:
         try:
             self._database.open()
         except Unusable as error:
-            return fail(StoreMisconfigured(str(error)))
+            return fail(RecordsMisconfigured(str(error)))
         self._log.info("accounts are kept in the SQLite file {path}", path=os.path.abspath(self._path))
         return succeed(None)
 
@@ -69,7 +69,7 @@ class SqliteAccountStore:
         try:
             return succeed(SCHEMA.check(self._path))
         except Unusable as error:
-            return fail(StoreMisconfigured(str(error)))
+            return fail(RecordsMisconfigured(str(error)))
 
     def add(self, record: Record, deadline: float) -> Deferred[bool]:
         """See IAccountStore."""

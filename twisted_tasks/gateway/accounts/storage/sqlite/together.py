@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from twisted_tasks.ops.sqlite.connection import Cursor
-from twisted_tasks.ops.sqlite.database import Database
+from twisted_tasks.ops.sqlite.database import SqliteDatabase
 
 _Result = TypeVar("_Result")
 
@@ -35,7 +35,7 @@ class Together:
     @param late: makes the error of a deadline that passed.
     """
 
-    def __init__(self, database: Database, clock: IReactorTime, late: Callable[[], Exception]) -> None:
+    def __init__(self, database: SqliteDatabase, clock: IReactorTime, late: Callable[[], Exception]) -> None:
         self._database = database
         self._clock = clock
         self._late = late
