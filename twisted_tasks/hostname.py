@@ -6,8 +6,6 @@ Twisted's HostnameEndpoint refuses these without asking: they are no valid inter
 
 from __future__ import annotations
 
-from typing import Any
-
 import idna  # what Twisted judges names by; it comes with Twisted's extra `tls`
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -24,6 +22,8 @@ from twisted.internet.interfaces import (
 )
 from zope.interface import implementer
 
+from twisted_tasks.reactor import INetworkReactor
+
 
 def is_domain_name(host: str) -> bool:
     """Return whether a name is one that domains, and so certificates, can have."""
@@ -34,7 +34,7 @@ def is_domain_name(host: str) -> bool:
     return True
 
 
-def host_endpoint(reactor: Any, host: str, port: int, timeout: float = 30.0) -> IStreamClientEndpoint:
+def host_endpoint(reactor: INetworkReactor, host: str, port: int, timeout: float = 30.0) -> IStreamClientEndpoint:
     """Return the endpoint of a host: an address, or a name.
 
     @param reactor: makes connections and looks names up.
@@ -54,7 +54,7 @@ def host_endpoint(reactor: Any, host: str, port: int, timeout: float = 30.0) -> 
 class _Resolved:
     """Asks the resolver, whatever the name looks like, and tries the addresses in the order it gives."""
 
-    def __init__(self, reactor: Any, host: str, port: int, timeout: float) -> None:
+    def __init__(self, reactor: INetworkReactor, host: str, port: int, timeout: float) -> None:
         self._reactor = reactor
         self._host = host
         self._port = port

@@ -19,6 +19,7 @@ from twisted_tasks.ops.daemon import Daemon
 from twisted_tasks.ops.listening import make_endpoints
 from twisted_tasks.ops.notify import NullNotifier
 from twisted_tasks.ops.program import Context, Parts, Program
+from twisted_tasks.reactor import IDaemonReactor
 from twisted_tasks.service import assembly as service
 
 _log = Logger()
@@ -88,7 +89,7 @@ def _url_of(scheme: str, ports: Any) -> str | None:
     return None
 
 
-async def _check(settings: config.AppSettings, reactor: Any, clock: IReactorTime) -> str:
+async def _check(settings: config.AppSettings, reactor: IDaemonReactor, clock: IReactorTime) -> str:
     """Return what is in both stores, in a sentence. Raises ValueError with the cause when one could not be used."""
     tasks = await service.PROGRAM.check(settings.service, reactor, clock)
     accounts = await gateway.check(settings, reactor, clock)

@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import ConnectionRefusedError
-from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, IReactorSocket, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from zope.interface import implementer
 
@@ -21,7 +21,7 @@ class InsideEndpoint:
     @param server: gives the factory that serves.
     """
 
-    def __init__(self, reactor: Any, server: Callable[[], IProtocolFactory]) -> None:
+    def __init__(self, reactor: IReactorSocket, server: Callable[[], IProtocolFactory]) -> None:
         self._reactor = reactor
         self._server = server
 
@@ -38,7 +38,7 @@ class InsideEndpoint:
 
     def _take_up(self, end: socket.socket, factory: IProtocolFactory) -> None:
         end.setblocking(False)
-        self._reactor.adoptStreamConnection(end.fileno(), socket.AF_UNIX, factory)
+        self._reactor.adoptStreamConnection(end.fileno(), socket.AF_UNIX, factory)  # type: ignore[arg-type]  # any factory will do
 
 
 class _Made(Factory):

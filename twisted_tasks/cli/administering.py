@@ -23,6 +23,7 @@ from twisted_tasks.gateway.accounts.storage.interface import RecordsMisconfigure
 from twisted_tasks.gateway.accounts.storage.open import make_store
 from twisted_tasks.model import from_milliseconds
 from twisted_tasks.ops.clock import MonotonicClock
+from twisted_tasks.reactor import ICommandReactor
 
 _TIMEOUT = 10.0
 _ANYWHERE = "http://127.0.0.1:8080"
@@ -110,7 +111,7 @@ def _run(options: CommandOptions, given: Given, work: Callable[[Administration, 
         raise Trouble(f"there is no file {settings.path} (--accounts-sqlite says where it is)", Status.UNREACHABLE)
     screen = Screen(options.json)
 
-    async def whole(reactor: Any) -> Status:
+    async def whole(reactor: ICommandReactor) -> Status:
         clock: Any = MonotonicClock(reactor)
         try:
             store = make_store(settings, reactor, clock)

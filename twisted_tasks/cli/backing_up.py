@@ -21,6 +21,7 @@ from twisted_tasks.cli.status import Status, Trouble
 from twisted_tasks.cli.stores import describe, must_exist, open_store, read_store
 from twisted_tasks.ops.clock import MonotonicClock
 from twisted_tasks.ops.sqlite.schema import Unusable
+from twisted_tasks.reactor import ICommandReactor
 from twisted_tasks.service import config
 from twisted_tasks.service.storage.copying import Mode, copied
 from twisted_tasks.service.storage.sqlite.backup import back_up
@@ -41,7 +42,7 @@ def backup(options: CommandOptions, store: str, file: str, db: str | None, keep:
     screen = Screen(options.json)
     partial = target.with_name(target.name + _PARTIAL)
 
-    async def work(reactor: Any) -> Status:
+    async def work(reactor: ICommandReactor) -> Status:
         _remove(partial)  # of a backup that was broken off
         try:
             if isinstance(settings, config.SqliteSettings):
@@ -90,7 +91,7 @@ def _of_file(path: str, target: Path, screen: Screen) -> int:
         return back_up(path, str(target), progress)
 
 
-async def _of_database(settings: config.StoreSettings, target: Path, reactor: Any, screen: Screen) -> int:
+async def _of_database(settings: config.StoreSettings, target: Path, reactor: ICommandReactor, screen: Screen) -> int:
     clock: Any = MonotonicClock(reactor)
     stores = [
         open_store(settings, reactor, clock),

@@ -15,6 +15,7 @@ from twisted_tasks.cli.status import Status, Trouble
 from twisted_tasks.cli.stores import describe, must_exist, open_store, read_store, same_store
 from twisted_tasks.model import TaskError
 from twisted_tasks.ops.clock import MonotonicClock
+from twisted_tasks.reactor import ICommandReactor
 from twisted_tasks.service.storage.copying import Copied, FoundTasks, Mode, SideBySide, copied
 
 _PATIENCE = 5.0
@@ -43,7 +44,7 @@ def copy(
     screen = Screen(options.json)
     mode = Mode.COMPARE if verify_only else Mode.MIRROR if mirror else Mode.COPY
 
-    async def work(reactor: Any) -> Status:
+    async def work(reactor: ICommandReactor) -> Status:
         clock: Any = MonotonicClock(reactor)
         opened = []
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, TextIO
+from typing import TextIO
 
 from twisted_tasks.cli import streams
 from twisted_tasks.cli.files.replacing import replaced
@@ -13,6 +13,7 @@ from twisted_tasks.cli.options import CommandOptions
 from twisted_tasks.cli.progress import Meter
 from twisted_tasks.cli.run import run
 from twisted_tasks.cli.screen import Screen, counted, to_json
+from twisted_tasks.reactor import ICommandReactor
 
 _TIMEOUT = 60.0
 """Seconds for each page, trying again meanwhile."""
@@ -26,7 +27,7 @@ def export(options: CommandOptions, file: str, as_csv: bool, done: bool | None) 
     user = options.whose()
     screen = Screen(options.json)
 
-    async def work(reactor: Any) -> None:
+    async def work(reactor: ICommandReactor) -> None:
         client = options.client(reactor, _TIMEOUT)
         client.startService()
         meter = Meter(screen.err, "exporting", None)

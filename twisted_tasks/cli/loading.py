@@ -21,6 +21,7 @@ from twisted_tasks.cli.screen import Screen, counted
 from twisted_tasks.cli.status import Status, Trouble
 from twisted_tasks.client import TasksClient
 from twisted_tasks.client.errors import DeadlineExceeded, TaskError, Unreachable
+from twisted_tasks.reactor import ICommandReactor
 
 _MIX = {"add": 30, "update": 15, "remove": 10, "get": 30, "page": 15}
 """Of a hundred calls so many are of each kind: a mix for a first impression, not anybody's measured traffic."""
@@ -119,7 +120,7 @@ def load(options: CommandOptions, seconds: float, callers: int, connections: int
     """Run a load test, print its figures, remove what it added, and end the process."""
     screen = Screen(options.json)
 
-    async def work(reactor: Any) -> Status:
+    async def work(reactor: ICommandReactor) -> Status:
         client = options.client(reactor, max_in_flight=callers, connections=connections)
         client.startService()
         try:
@@ -156,7 +157,7 @@ async def _tidy(loading: Load, client: TasksClient, screen: Screen, servers: lis
         raise Trouble(f"{', '.join(servers)}: {text}; {left}", status) from error
 
 
-async def _timed(loading: Load, seconds: float, screen: Screen, reactor: Any) -> float:
+async def _timed(loading: Load, seconds: float, screen: Screen, reactor: ICommandReactor) -> float:
     """Let it run for so long, until it is cancelled or the service is gone; return the seconds it took.
 
     Shows figures meanwhile on a terminal.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +12,7 @@ from twisted_tasks.cli.status import Status, Trouble
 
 if TYPE_CHECKING:
     from twisted_tasks.cli.rest.credentials import GatewayCredentials
+    from twisted_tasks.reactor import ICommandReactor
 
 _TIMEOUT = 30.0
 
@@ -36,7 +37,7 @@ def login(options: CommandOptions, username: str | None, has_token: bool) -> Non
     from twisted_tasks.cli.run import run
     from twisted_tasks.cli.screen import Screen
 
-    async def work(reactor: Any) -> None:
+    async def work(reactor: ICommandReactor) -> None:
         timeout = options.timeout or _TIMEOUT
         made: GatewayCredentials = await make_credentials(gateway, reactor, timeout, options.tls, username, secret)
         credentials.save(gateway, made)

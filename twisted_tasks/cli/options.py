@@ -13,6 +13,7 @@ from twisted_tasks.cli.status import Status, Trouble
 
 if TYPE_CHECKING:
     from twisted_tasks.client import TasksClient
+    from twisted_tasks.reactor import INetworkReactor
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -68,7 +69,7 @@ class CommandOptions:
             raise click.UsageError("whose tasks? give --user NAME, or set TASKS_USER")
         return self.user
 
-    def client(self, reactor: Any, default_timeout: float = 10.0, **options: Any) -> TasksClient:
+    def client(self, reactor: INetworkReactor, default_timeout: float = 10.0, **options: Any) -> TasksClient:
         """Return a client of the service, or of a gateway, not started."""
         timeout = default_timeout if self.timeout is None else self.timeout
         if (gateway := self.gateway) is not None:

@@ -6,7 +6,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import click
 from twisted.internet.defer import Deferred
@@ -24,18 +24,20 @@ from twisted_tasks.cli.options import CommandOptions
 from twisted_tasks.cli.status import Status, complain
 from twisted_tasks.client import TasksClient
 from twisted_tasks.client.errors import Unreachable
+from twisted_tasks.reactor import ICommandReactor
 
 _LAST_WORDS = 10.0
 """Seconds that work has to end after Ctrl-C: calls in flight, what a load test leaves behind."""
 
-Work = Callable[[Any], Awaitable[Status | None]]
+Work = Callable[[ICommandReactor], Awaitable[Status | None]]
 """Takes the reactor; returns the exit status, None being OK."""
 
 
 def run(options: CommandOptions, work: Work) -> None:
     """Run a command's work in the reactor, and end the process with its status. To be called once."""
-    from twisted.internet import reactor
+    from twisted.internet import reactor as installed
 
+    reactor = cast(ICommandReactor, installed)
     _log(options)
     one = _One(reactor)
     reactor.callWhenRunning(one.begin, work)
@@ -51,7 +53,7 @@ class _One:
     @ivar interrupted: whether it was ended so.
     """
 
-    def __init__(self, reactor: Any) -> None:
+    def __init__(self, reactor: ICommandReactor) -> None:
         self.outcome: Status | Failure | None = None
         self.interrupted = False
         self._reactor = reactor
@@ -119,7 +121,7 @@ def with_client(
 ) -> None:
     """Run work that needs a client, which is started before and closed after it."""
 
-    async def whole(reactor: Any) -> Status | None:
+    async def whole(reactor: ICommandReactor) -> Status | None:
         client = options.client(reactor, **settings)
         client.startService()
         try:

@@ -6,10 +6,10 @@ import os
 import select
 import stat
 from collections.abc import AsyncIterator
-from typing import Any
 
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorFDSet
 from twisted.python.failure import Failure
 
 _PIECE = 64 * 1024
@@ -18,7 +18,7 @@ _PIECE = 64 * 1024
 class _Readable(FileDescriptor):
     """Fires once when there is something to be read: data, or the end."""
 
-    def __init__(self, number: int, reactor: Any) -> None:
+    def __init__(self, number: int, reactor: IReactorFDSet) -> None:
         super().__init__(reactor)
         self._number = number
         self.ready: Deferred[None] = Deferred(lambda _: self.stopReading())
@@ -44,7 +44,7 @@ class _Readable(FileDescriptor):
             self.ready.callback(None)
 
 
-async def pieces(number: int, reactor: Any) -> AsyncIterator[bytes]:
+async def pieces(number: int, reactor: IReactorFDSet) -> AsyncIterator[bytes]:
     """Yield what a file descriptor has to be read, up to its end."""
     # A file is always ready, and some reactors cannot wait for one; anything else may keep us waiting.
     waits = not stat.S_ISREG(os.fstat(number).st_mode)

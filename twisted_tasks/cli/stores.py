@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from twisted_tasks.cli.status import Status, Trouble
 from twisted_tasks.ops.store_settings import other_database
+from twisted_tasks.reactor import INetworkReactor
 from twisted_tasks.service import config
 from twisted_tasks.service.storage.interface import ITaskScan
 from twisted_tasks.service.storage.open import make_plain_store
@@ -46,7 +47,7 @@ def describe(settings: config.StoreSettings) -> str:
     return f"MongoDB at {hosts}, database {settings.database}"
 
 
-def open_store(settings: config.StoreSettings, reactor: Any, clock: IReactorTime) -> Any:
+def open_store(settings: config.StoreSettings, reactor: INetworkReactor, clock: IReactorTime) -> Any:
     """Return a store, not opened, that can be walked through.
 
     @raise Trouble: when its settings cannot be honoured.

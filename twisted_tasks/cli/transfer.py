@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from twisted_tasks.cli.importing import Import
     from twisted_tasks.cli.progress import Meter
     from twisted_tasks.cli.screen import Screen
+    from twisted_tasks.reactor import ICommandReactor
 
 _TIMEOUT = 60.0
 """Seconds for each row, trying again meanwhile: a service that restarts does not end an import."""
@@ -65,7 +66,7 @@ def import_(
     size = os.fstat(file.fileno()).st_size if Path(name).is_file() else None
     screen = Screen(options.json)
 
-    async def work(reactor: Any) -> Status:
+    async def work(reactor: ICommandReactor) -> Status:
         client = options.client(reactor, _TIMEOUT, max_in_flight=WINDOW)
         client.startService()
         try:

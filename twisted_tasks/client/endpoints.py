@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import CancelledError, Deferred
@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from twisted_tasks.hostname import host_endpoint, is_domain_name
+from twisted_tasks.reactor import INetworkReactor
 
 Server: TypeAlias = str | IStreamClientEndpoint
 """One address: `host:port`, `[IPv6]:port`, a client endpoint string of Twisted (tcp:, tls:, unix:), or an endpoint.
@@ -28,9 +29,10 @@ DEFAULT_PORT = 6001
 _PLAIN = re.compile(r"(?:\[([0-9A-Fa-f:.%\w]+)\]|([^\s:\[\]/]+))(?::([0-9]{1,5}))?")
 
 
-def parse(reactor: Any, server: Server, tls: Any = None) -> IStreamClientEndpoint:
+def parse(reactor: IReactorTime, server: Server, tls: Any = None) -> IStreamClientEndpoint:
     """Return the endpoint of an address.
 
+    @param reactor: connects to it; an IReactorTime alone when `server` is an endpoint.
     @param tls: a function from a host's name to what `wrapClientTLS` takes first (see `tls_options`), to speak TLS to
         an address given as host and port, also one with "tcp:" before it; None is no TLS.
     @raise ValueError: when it makes no sense, in one sentence.
@@ -46,7 +48,7 @@ def parse(reactor: Any, server: Server, tls: Any = None) -> IStreamClientEndpoin
             raise ValueError(
                 f"no certificate can be for the host {host!r}: give the service a name without underscores"
             )
-        endpoint: IStreamClientEndpoint = host_endpoint(reactor, host, port)
+        endpoint: IStreamClientEndpoint = host_endpoint(cast(INetworkReactor, reactor), host, port)
         # Without a clock it would take the global reactor's.
         return endpoint if tls is None else wrapClientTLS(tls(host), endpoint, clock=reactor)
     if tls is not None:

@@ -50,7 +50,7 @@ class TasksClient(OlderMethods, Service):
     def __init__(
         self,
         server: Server | Sequence[Server],
-        reactor: Any,
+        reactor: IReactorTime,
         *,
         timeout: float = 10.0,
         connections: int = 1,

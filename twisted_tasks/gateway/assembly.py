@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -32,6 +31,7 @@ from twisted_tasks.ops.clock import MonotonicClock
 from twisted_tasks.ops.program import Context, Parts, Program
 from twisted_tasks.ops.runtime import build_info
 from twisted_tasks.ops.start import StartError, result_of
+from twisted_tasks.reactor import INetworkReactor
 from twisted_tasks.web.resource import WebPage
 
 PACKAGES = ("twisted-tasks", "twisted", "msgspec", "argon2-cffi")
@@ -86,7 +86,7 @@ def api_settings(settings: config.GatewaySettings) -> ApiSettings:
     )
 
 
-def make_accounts(settings: config.GatewaySettings, reactor: Any, clock: IReactorTime) -> Accounts:
+def make_accounts(settings: config.GatewaySettings, reactor: INetworkReactor, clock: IReactorTime) -> Accounts:
     """Return the accounts. Raises ValueError with a sentence."""
     about = AccountSettings(
         signup_open=settings.signup_open,
@@ -118,7 +118,9 @@ def make_policy(settings: config.GatewaySettings) -> PasswordPolicy:
     return PasswordPolicy(settings.min_password_length, None if path is None else read_breached(path))
 
 
-def make_tasks_client(settings: config.GatewaySettings, reactor: Any, servers: tuple[Server, ...]) -> TasksClient:
+def make_tasks_client(
+    settings: config.GatewaySettings, reactor: INetworkReactor, servers: tuple[Server, ...]
+) -> TasksClient:
     """Return the client of the Tasks service. Raises ValueError with a sentence."""
     about = settings.tasks
     tls = None if about.ca is None else tls_options(about.ca, about.certificate, about.key)
@@ -126,7 +128,7 @@ def make_tasks_client(settings: config.GatewaySettings, reactor: Any, servers: t
     return TasksClient(list(servers), reactor, timeout=settings.timeout, max_in_flight=4096, tls=tls)
 
 
-def preflight(settings: config.GatewaySettings, reactor: Any) -> None:
+def preflight(settings: config.GatewaySettings, reactor: INetworkReactor) -> None:
     """Open an SQLite file once: its schema is upgraded before there are several processes that would do it."""
     if not isinstance(settings.store, config.SqliteSettings):
         return
@@ -138,7 +140,7 @@ def preflight(settings: config.GatewaySettings, reactor: Any) -> None:
     store.close()
 
 
-async def check(settings: config.GatewaySettings, reactor: Any, clock: IReactorTime) -> str:
+async def check(settings: config.GatewaySettings, reactor: INetworkReactor, clock: IReactorTime) -> str:
     """Return what is in the store of accounts. Raises ValueError with the cause when it could not be used."""
     store = make_store(settings.store, reactor, clock)
     try:

@@ -27,6 +27,7 @@ from twisted_tasks.mongo.reply import UNAUTHORIZED, CommandFailed, Misconfigured
 from twisted_tasks.mongo.srv import keep_finding_servers
 from twisted_tasks.mongo.tls import EndpointMaker
 from twisted_tasks.mongo.uri import read_options
+from twisted_tasks.reactor import INetworkReactor
 
 # Unauthorized, UnknownReplWriteConcern, UnsatisfiableWriteConcern: waiting mends none of these.
 _NOT_ALLOWED = frozenset({UNAUTHORIZED, 79, 100})
@@ -51,7 +52,7 @@ class MongoDatabase:
     def __init__(
         self,
         options: MongoOptions,
-        reactor: Any,
+        reactor: INetworkReactor,
         clock: IReactorTime,
         jitter: Jitter = random.random,
         resolver: Any = None,

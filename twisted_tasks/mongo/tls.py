@@ -21,6 +21,7 @@ from twisted.internet.ssl import Certificate, optionsForClientTLS, platformTrust
 from twisted_tasks.hostname import host_endpoint, is_domain_name
 from twisted_tasks.mongo.options import Address, TlsFiles
 from twisted_tasks.mongo.reply import Misconfigured
+from twisted_tasks.reactor import INetworkReactor
 
 
 class EndpointMaker:
@@ -32,7 +33,7 @@ class EndpointMaker:
     @raise ValueError: a file does not hold what it should, in one sentence.
     """
 
-    def __init__(self, reactor: Any, tls: TlsFiles | None, timeout: float) -> None:
+    def __init__(self, reactor: INetworkReactor, tls: TlsFiles | None, timeout: float) -> None:
         self._reactor = reactor
         self._timeout = timeout
         self._trust: Any = None

@@ -15,7 +15,6 @@ A daemon is a `program.Program`; `ops` knows none.
 - `start`: why a daemon cannot start
 - `listening`: the ports
 - `companions`: services that start before a daemon and stop after it
-- `reactor`: what a daemon needs of its reactor
 - `clock`: a clock that does not jump
 - `looping`: work that goes on when it fails once
 - `probe`: looks in the background whether what is behind the daemon works, tells at once

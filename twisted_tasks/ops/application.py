@@ -16,11 +16,11 @@ from twisted.python.components import Componentized
 from twisted_tasks.ops.daemon_settings import DaemonSettings
 from twisted_tasks.ops.logs import Output
 from twisted_tasks.ops.program import Program
-from twisted_tasks.ops.reactor import IDaemonReactor
 from twisted_tasks.ops.runtime import versions_text
 from twisted_tasks.ops.shutdown import Exit
 from twisted_tasks.ops.signals import Signals
 from twisted_tasks.ops.tuning import raise_open_files_limit, spare_garbage_collector
+from twisted_tasks.reactor import IDaemonReactor
 
 _log = Logger()
 

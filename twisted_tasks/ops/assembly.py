@@ -27,10 +27,10 @@ from twisted_tasks.ops.metrics import Pulled, gauge
 from twisted_tasks.ops.notify import Notifier, NullNotifier
 from twisted_tasks.ops.probe import Probe
 from twisted_tasks.ops.program import Context, Parts, Program, S
-from twisted_tasks.ops.reactor import IDaemonReactor
 from twisted_tasks.ops.readiness import Readiness
 from twisted_tasks.ops.runtime import ReactorLag, process_registry
 from twisted_tasks.ops.tls import Tls
+from twisted_tasks.reactor import IDaemonReactor
 
 
 class Backend(Store, Protocol):

@@ -16,12 +16,12 @@ from twisted_tasks.ops.assembly import make_daemon
 from twisted_tasks.ops.clock import MonotonicClock
 from twisted_tasks.ops.daemon_settings import DaemonSettings
 from twisted_tasks.ops.program import Program, S
-from twisted_tasks.ops.reactor import IDaemonReactor
 from twisted_tasks.ops.runtime import versions_text
 from twisted_tasks.ops.settings import ConfigError, Setting
 from twisted_tasks.ops.start import StartError
 from twisted_tasks.ops.tls import Tls
 from twisted_tasks.ops.values import AUTO
+from twisted_tasks.reactor import IDaemonReactor
 
 
 class DaemonOptions(usage.Options):

@@ -13,9 +13,9 @@ from twisted_tasks.ops.daemon import Daemon
 from twisted_tasks.ops.daemon_settings import DaemonSettings
 from twisted_tasks.ops.listening import Listen
 from twisted_tasks.ops.notify import Notifier
-from twisted_tasks.ops.reactor import IDaemonReactor
 from twisted_tasks.ops.settings import Options, Setting
 from twisted_tasks.ops.tls import Tls
+from twisted_tasks.reactor import IDaemonReactor
 
 S = TypeVar("S", bound=DaemonSettings)
 

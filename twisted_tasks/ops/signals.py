@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from twisted.application.service import Service
 from twisted.logger import Logger
 
-from twisted_tasks.ops.reactor import IDaemonReactor
+from twisted_tasks.reactor import IDaemonReactor
 
 _log = Logger()
 

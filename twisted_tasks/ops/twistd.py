@@ -15,12 +15,12 @@ from twisted_tasks.ops.assembly import make_context, make_daemon
 from twisted_tasks.ops.notify import NullNotifier, systemd_notifier
 from twisted_tasks.ops.options import DaemonOptions
 from twisted_tasks.ops.program import Program, S
-from twisted_tasks.ops.reactor import IDaemonReactor
 from twisted_tasks.ops.shutdown import Shutdown
 from twisted_tasks.ops.values import AUTO
 from twisted_tasks.ops.workers.parent import ParentProcess
 from twisted_tasks.ops.workers.sockets import Inherited
 from twisted_tasks.ops.workers.worker import WorkerProcess
+from twisted_tasks.reactor import IDaemonReactor
 
 
 def makeService(options: DaemonOptions) -> IService:

@@ -8,9 +8,9 @@ from twisted_tasks.gen.tasks import Tasks
 from twisted_tasks.ops.assembly import Assembly
 from twisted_tasks.ops.clock import MonotonicClock
 from twisted_tasks.ops.program import Context, Parts, Program
-from twisted_tasks.ops.reactor import IDaemonReactor
 from twisted_tasks.ops.runtime import build_info
 from twisted_tasks.ops.start import StartError, result_of
+from twisted_tasks.reactor import IDaemonReactor
 from twisted_tasks.service import config
 from twisted_tasks.service.handler import TasksHandler
 from twisted_tasks.service.storage.interface import IStoreCheck, StoreMisconfigured

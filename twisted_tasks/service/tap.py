@@ -13,8 +13,8 @@ from twisted_tasks.ops.assembly import make_daemon
 from twisted_tasks.ops.daemon import Daemon
 from twisted_tasks.ops.notify import Notifier
 from twisted_tasks.ops.options import DaemonOptions
-from twisted_tasks.ops.reactor import IDaemonReactor
 from twisted_tasks.ops.twistd import makeService
+from twisted_tasks.reactor import IDaemonReactor
 from twisted_tasks.service import config
 from twisted_tasks.service.assembly import PROGRAM
 

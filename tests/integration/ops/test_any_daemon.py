@@ -1,6 +1,6 @@
 """A daemon that is not the Tasks service gets settings, workers, signals, drain, logs, TLS and metrics from `ops`.
 
-Covers `ops.reactor`.
+Covers `reactor`.
 """
 
 from __future__ import annotations

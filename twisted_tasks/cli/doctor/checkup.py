@@ -17,6 +17,7 @@ from twisted_tasks.cli.status import Status, Trouble
 from twisted_tasks.cli.stores import describe, open_store
 from twisted_tasks.model import TaskError
 from twisted_tasks.ops.clock import MonotonicClock
+from twisted_tasks.reactor import ICommandReactor
 from twisted_tasks.service import config
 from twisted_tasks.service.storage.interface import StoreMisconfigured
 
@@ -29,7 +30,7 @@ def examine(options: CommandOptions, no_server: bool, store: config.StoreSetting
     screen = Screen(options.json)
     findings = Findings(screen, options.json)
 
-    async def work(reactor: Any) -> Status:
+    async def work(reactor: ICommandReactor) -> Status:
         if not no_server:
             for server in options.servers:
                 await doctor_server.examine(options, server, reactor, findings)
@@ -43,7 +44,7 @@ def examine(options: CommandOptions, no_server: bool, store: config.StoreSetting
     run(options, work)
 
 
-async def _examine_store(settings: config.StoreSettings, reactor: Any, findings: Findings) -> None:
+async def _examine_store(settings: config.StoreSettings, reactor: ICommandReactor, findings: Findings) -> None:
     if isinstance(settings, config.SqliteSettings):
         await deferToThread(doctor_sqlite.examine, settings.path, findings)
         return
@@ -51,7 +52,7 @@ async def _examine_store(settings: config.StoreSettings, reactor: Any, findings:
     await _as_the_daemon(settings, reactor, findings)
 
 
-async def _as_the_daemon(settings: config.MongoOptions, reactor: Any, findings: Findings) -> None:
+async def _as_the_daemon(settings: config.MongoOptions, reactor: ICommandReactor, findings: Findings) -> None:
     """Connect as the daemon does: its driver can do less than the one that looked before."""
     clock: Any = MonotonicClock(reactor)
     try:

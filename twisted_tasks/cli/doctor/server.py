@@ -25,6 +25,7 @@ from twisted_tasks.cli.status import Status, Trouble
 from twisted_tasks.client import TasksClient
 from twisted_tasks.client.endpoints import parse
 from twisted_tasks.client.errors import TaskError, TaskNotFound
+from twisted_tasks.reactor import INetworkReactor
 
 _PATIENCE = 3.0
 """Seconds for each step."""
@@ -35,7 +36,7 @@ _SOON = 30
 """Days before its end from which on a certificate is worth a note."""
 
 
-async def examine(options: CommandOptions, server: str, reactor: Any, findings: Findings) -> None:
+async def examine(options: CommandOptions, server: str, reactor: INetworkReactor, findings: Findings) -> None:
     """Look at one server."""
     try:
         endpoint = parse(reactor, server, options.tls)
@@ -74,7 +75,7 @@ class _Greeting(Protocol):
 
 
 async def _reach(
-    endpoint: IStreamClientEndpoint, server: str, options: CommandOptions, reactor: Any, findings: Findings
+    endpoint: IStreamClientEndpoint, server: str, options: CommandOptions, reactor: INetworkReactor, findings: Findings
 ) -> bool:
     began = time.monotonic()
     try:
@@ -92,7 +93,7 @@ async def _reach(
     return await _tls(greeting, reactor, findings)
 
 
-async def _tls(greeting: _Greeting, reactor: Any, findings: Findings) -> bool:
+async def _tls(greeting: _Greeting, reactor: INetworkReactor, findings: Findings) -> bool:
     try:
         certificate = await greeting.secure.addTimeout(_PATIENCE, reactor)
     except Exception as error:
@@ -125,7 +126,7 @@ def _why_not(error: Exception) -> tuple[str, str]:
     return str(error) or type(error).__name__, ""
 
 
-async def _speaks_tls(endpoint: IStreamClientEndpoint, reactor: Any) -> bool:
+async def _speaks_tls(endpoint: IStreamClientEndpoint, reactor: INetworkReactor) -> bool:
     """Return whether TLS comes about over a connection, whoever it is with. Nothing is said over it."""
     try:
         wrapped = wrapClientTLS(CertificateOptions(), endpoint, clock=reactor)
@@ -137,7 +138,7 @@ async def _speaks_tls(endpoint: IStreamClientEndpoint, reactor: Any) -> bool:
     return True
 
 
-async def _dialects(endpoint: IStreamClientEndpoint, plain: bool, reactor: Any, findings: Findings) -> bool:
+async def _dialects(endpoint: IStreamClientEndpoint, plain: bool, reactor: INetworkReactor, findings: Findings) -> bool:
     """Find out which dialects it speaks; return whether ours is among them."""
     spoken = []
     why = ""

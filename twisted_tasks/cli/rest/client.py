@@ -20,6 +20,7 @@ from twisted_tasks.client import Health, Page, Task
 from twisted_tasks.client.errors import BadReply, InvalidArgument, StoreUnavailable
 from twisted_tasks.model import PAGE_MAX, Changes
 from twisted_tasks.ops.clock import MonotonicClock
+from twisted_tasks.reactor import INetworkReactor
 
 _CONNECT_TIMEOUT = 5.0
 
@@ -179,7 +180,7 @@ class RestClient:
             raise InvalidArgument(f"over https tasks are your own ({self._user}), and not those of {user_id!r}")
 
 
-def gateway_client(base: str, reactor: Any, timeout: float, tls: Callable[[str], Any] | None) -> RestClient:
+def gateway_client(base: str, reactor: INetworkReactor, timeout: float, tls: Callable[[str], Any] | None) -> RestClient:
     """Return a client of a gateway, as the user is known there. Raise Trouble when they are not."""
     username, token = for_gateway(base)
     transport = AgentTransport(reactor, min(timeout, _CONNECT_TIMEOUT), tls)

@@ -17,6 +17,7 @@ from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
 
 from twisted_tasks.client.errors import BadReply, Disconnected, Unreachable
+from twisted_tasks.reactor import INetworkReactor
 
 _LONGEST_BODY = 16 << 20
 """Bytes. A page of a thousand tasks has four MiB at most, and JSON writes some characters in six bytes."""
@@ -47,7 +48,9 @@ class AgentTransport:
     @param tls: makes TLS options for a host; None trusts the platform's authorities.
     """
 
-    def __init__(self, reactor: Any, connect_timeout: float, tls: Callable[[str], Any] | None = None) -> None:
+    def __init__(
+        self, reactor: INetworkReactor, connect_timeout: float, tls: Callable[[str], Any] | None = None
+    ) -> None:
         self._pool = HTTPConnectionPool(reactor)
         self._pool.maxPersistentPerHost = _CONNECTIONS
         self._pool.retryAutomatically = False  # the exchange repeats, within its deadline

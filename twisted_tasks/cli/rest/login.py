@@ -12,6 +12,7 @@ from twisted_tasks.cli.rest.exchange import HttpExchange
 from twisted_tasks.cli.rest.http import AgentTransport, HttpAnswer
 from twisted_tasks.client.errors import BadReply, InvalidArgument
 from twisted_tasks.ops.clock import MonotonicClock
+from twisted_tasks.reactor import INetworkReactor
 
 SCOPES = ["tasks:read", "tasks:write"]
 _COOKIE = "__Host-tasks"
@@ -19,7 +20,7 @@ _COOKIE = "__Host-tasks"
 
 async def make_credentials(
     base: str,
-    reactor: Any,
+    reactor: INetworkReactor,
     timeout: float,
     tls: Callable[[str], Any] | None,
     username: str | None,

@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 import argon2
 from argon2.exceptions import InvalidHashError, VerificationError
 from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
@@ -76,7 +77,7 @@ class ThreadHasher:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: IReactorFromThreads,
         threads: int,
         time_cost: int = TIME_COST,
         memory_kib: int = MEMORY_KIB,

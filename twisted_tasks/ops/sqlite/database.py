@@ -13,11 +13,11 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from twisted.enterprise import adbapi
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IReactorThreads, IReactorTime
 from twisted.python.failure import Failure
 
 from twisted_tasks.ops.sqlite.connection import Cursor, SqliteConnection
@@ -60,7 +60,9 @@ class SqliteDatabase:
     @param clock: what deadlines are told on; its `seconds` must be safe to call from any thread.
     """
 
-    def __init__(self, path: str, schema: Schema, errors: Errors, reactor: Any, clock: IReactorTime) -> None:
+    def __init__(
+        self, path: str, schema: Schema, errors: Errors, reactor: IReactorThreads, clock: IReactorTime
+    ) -> None:
         self._path = path
         self._schema = schema
         self._errors = errors

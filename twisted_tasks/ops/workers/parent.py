@@ -13,13 +13,13 @@ from twisted_tasks.ops.http import HttpService, site
 from twisted_tasks.ops.listening import make_endpoints
 from twisted_tasks.ops.notify import NullNotifier, forget_systemd, systemd_notifier
 from twisted_tasks.ops.program import Program, S
-from twisted_tasks.ops.reactor import IDaemonReactor
 from twisted_tasks.ops.runtime import MAXIMA, process_registry
 from twisted_tasks.ops.shutdown import Shutdown
 from twisted_tasks.ops.tls import Tls
 from twisted_tasks.ops.workers.spawn import Spawner
 from twisted_tasks.ops.workers.supervisor import Supervisor
 from twisted_tasks.ops.workers.tally import to_plain
+from twisted_tasks.reactor import IDaemonReactor
 
 
 class ParentProcess(TwistdService):

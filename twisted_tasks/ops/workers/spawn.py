@@ -11,10 +11,10 @@ from typing import Any
 from twisted.internet.interfaces import IListeningPort, IReactorSocket
 from twisted.internet.protocol import Factory
 
-from twisted_tasks.ops.reactor import IDaemonReactor
 from twisted_tasks.ops.workers.channel import WorkerChannel
 from twisted_tasks.ops.workers.handle import WorkerHandle
 from twisted_tasks.ops.workers.sockets import CONTROL, Inherited
+from twisted_tasks.reactor import IDaemonReactor
 
 
 class Spawner:

@@ -13,12 +13,12 @@ from twisted.logger import ILogObserver
 from twisted_tasks.ops.application import TwistdService, log_lines
 from twisted_tasks.ops.clock import MonotonicClock
 from twisted_tasks.ops.program import Context, Parts, Program, S
-from twisted_tasks.ops.reactor import IDaemonReactor
 from twisted_tasks.ops.shutdown import Shutdown
 from twisted_tasks.ops.workers.channel import WorkerEnd
 from twisted_tasks.ops.workers.sockets import CONTROL, Inherited
 from twisted_tasks.ops.workers.spawn import take_up
 from twisted_tasks.ops.workers.tally import to_plain
+from twisted_tasks.reactor import IDaemonReactor
 
 
 class WorkerProcess(TwistdService):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 
 from twisted_tasks.mongo.client import ClientState
+from twisted_tasks.reactor import INetworkReactor
 from twisted_tasks.service.config import ServiceSettings, SqliteSettings, StoreSettings
 from twisted_tasks.service.storage.batching.queue import Queue
 from twisted_tasks.service.storage.batching.store import BatchingStore, BatchLimits
@@ -33,7 +33,7 @@ class WatchedStore:
 
 
 def make_store(
-    settings: ServiceSettings, reactor: Any, clock: IReactorTime, wrap: Wrap = lambda store: store
+    settings: ServiceSettings, reactor: INetworkReactor, clock: IReactorTime, wrap: Wrap = lambda store: store
 ) -> WatchedStore:
     """Return the store the settings name, asked in batches where they say so. It is not opened.
 
@@ -56,7 +56,7 @@ def make_store(
     return WatchedStore(batching, batching.queues, pool)
 
 
-def make_plain_store(settings: StoreSettings, reactor: Any, clock: IReactorTime) -> ITaskStore:
+def make_plain_store(settings: StoreSettings, reactor: INetworkReactor, clock: IReactorTime) -> ITaskStore:
     """Return the store the settings name, asked without batches. It is not opened, and forgets no removed task.
 
     @raise ValueError: when the settings ask for what the store cannot do, in one sentence.
@@ -65,7 +65,11 @@ def make_plain_store(settings: StoreSettings, reactor: Any, clock: IReactorTime)
 
 
 def _make(
-    settings: StoreSettings, reactor: Any, clock: IReactorTime, keep_removed: int | None = None, sync: bool = False
+    settings: StoreSettings,
+    reactor: INetworkReactor,
+    clock: IReactorTime,
+    keep_removed: int | None = None,
+    sync: bool = False,
 ) -> tuple[ITaskStore, Callable[[], ClientState] | None]:
     if isinstance(settings, SqliteSettings):
         return SqliteStore(settings.path, reactor, clock, keep_removed), None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet.interfaces import IReactorTime
 
 from twisted_tasks.gateway.accounts.storage.interface import IAccountStore
@@ -11,9 +9,10 @@ from twisted_tasks.gateway.accounts.storage.mongo.store import MongoAccountStore
 from twisted_tasks.gateway.accounts.storage.sqlite.store import SqliteAccountStore
 from twisted_tasks.mongo.options import MongoOptions
 from twisted_tasks.ops.store_settings import SqliteSettings
+from twisted_tasks.reactor import INetworkReactor
 
 
-def make_store(settings: SqliteSettings | MongoOptions, reactor: Any, clock: IReactorTime) -> IAccountStore:
+def make_store(settings: SqliteSettings | MongoOptions, reactor: INetworkReactor, clock: IReactorTime) -> IAccountStore:
     """Return the store that the settings name. It is not opened.
 
     @raise ValueError: when the settings ask for what the store cannot do, in one sentence.

@@ -32,6 +32,7 @@ from twisted_tasks.mongo.client import ClientState
 from twisted_tasks.mongo.database import MongoDatabase
 from twisted_tasks.mongo.options import MongoOptions
 from twisted_tasks.mongo.reply import Misconfigured, MongoError
+from twisted_tasks.reactor import INetworkReactor
 from twisted_tasks.service.storage.interface import (
     IStoreCheck,
     ITaskCopy,
@@ -83,7 +84,7 @@ class MongoStore:
     def __init__(
         self,
         options: MongoOptions,
-        reactor: Any,
+        reactor: INetworkReactor,
         clock: IReactorTime,
         jitter: Jitter = random.random,
         resolver: Any = None,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IReactorThreads, IReactorTime
 
 from twisted_tasks.model import DeadlineExceeded, StoreUnavailable
 from twisted_tasks.ops.sqlite.connection import Cursor
@@ -26,7 +26,7 @@ class TaskDatabase(SqliteDatabase):
     @param clock: what deadlines are told on; its `seconds` must be safe to call from any thread.
     """
 
-    def __init__(self, path: str, reactor: Any, clock: IReactorTime) -> None:
+    def __init__(self, path: str, reactor: IReactorThreads, clock: IReactorTime) -> None:
         super().__init__(path, SCHEMA, Errors(StoreUnavailable, DeadlineExceeded), reactor, clock)
 
     def read_each(

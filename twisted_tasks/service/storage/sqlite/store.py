@@ -9,10 +9,10 @@ import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from time import time_ns
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IReactorThreads, IReactorTime
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -70,7 +70,7 @@ class SqliteStore:
     def __init__(
         self,
         path: str,
-        reactor: Any,
+        reactor: IReactorThreads,
         clock: IReactorTime,
         keep_removed: int | None = None,
         now_ms: Callable[[], int] = _now_ms,

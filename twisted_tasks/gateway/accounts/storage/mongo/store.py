@@ -32,6 +32,7 @@ from twisted_tasks.mongo.database import MongoDatabase
 from twisted_tasks.mongo.indexes import Index
 from twisted_tasks.mongo.options import MongoOptions
 from twisted_tasks.mongo.reply import DUPLICATE_KEY, CommandFailed, Misconfigured, MongoError, check
+from twisted_tasks.reactor import INetworkReactor
 
 _T = TypeVar("_T")
 
@@ -52,7 +53,7 @@ class MongoAccountStore:
     @raise ValueError: the options ask for what cannot be done, in one sentence.
     """
 
-    def __init__(self, options: MongoOptions, reactor: Any, clock: IReactorTime) -> None:
+    def __init__(self, options: MongoOptions, reactor: INetworkReactor, clock: IReactorTime) -> None:
         self._database = MongoDatabase(options, reactor, clock)
         self._commands = self._database.commands
         self._is_unique = False  # whether the unique indexes are known to be there

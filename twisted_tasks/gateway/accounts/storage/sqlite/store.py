@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IReactorThreads, IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -41,7 +41,7 @@ class SqliteAccountStore:
 
     _log = Logger()
 
-    def __init__(self, path: str, reactor: Any, clock: IReactorTime) -> None:
+    def __init__(self, path: str, reactor: IReactorThreads, clock: IReactorTime) -> None:
         self._path = path
         self._database = SqliteDatabase(path, SCHEMA, Errors(RecordsUnavailable, _late), reactor, clock)
         self._writing = Together(self._database, clock, _late)
