@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -132,3 +134,13 @@ def test_no_two_classes_have_one_name() -> None:
                 places.setdefault(node.name, []).append(place)
     assert len(places) > 100
     assert {name: where for name, where in places.items() if len(where) > 1} == {}
+
+
+def test_who_needs_no_mongodb_loads_none() -> None:
+    """A daemon over SQLite starts without PyMongo, which takes as long to load as a third of the rest."""
+    code = (
+        "import sys; import twisted_tasks.app.assembly, twisted_tasks.ops.twistd\n"
+        "print(sorted({'pymongo', 'txmongo', 'requests'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "[]\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client.core import Metric, SummaryMetricFamily
 from twisted.internet.defer import Deferred
@@ -13,10 +13,12 @@ from twisted.python.components import proxyForInterface
 from twisted.python.failure import Failure
 
 from twisted_tasks.model import TaskError
-from twisted_tasks.mongo.client import ClientState
 from twisted_tasks.ops.metrics import SIZES, Histogram, counter, gauge, histogram
 from twisted_tasks.service.storage.batching.queue import Queue
 from twisted_tasks.service.storage.interface import ITaskStore
+
+if TYPE_CHECKING:
+    from twisted_tasks.mongo.client import ClientState
 
 _OPERATIONS = sorted(set(ITaskStore.names()) - {"open", "close", "ping"})
 """Those that are asked in batches."""

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IReactorTime
 
-from twisted_tasks.mongo.client import ClientState
 from twisted_tasks.reactor import INetworkReactor
 from twisted_tasks.service.config import ServiceSettings, SqliteSettings, StoreSettings
 from twisted_tasks.service.storage.batching.queue import Queue
 from twisted_tasks.service.storage.batching.store import BatchingStore, BatchLimits
 from twisted_tasks.service.storage.interface import ITaskStore
-from twisted_tasks.service.storage.mongo.store import MongoStore
 from twisted_tasks.service.storage.sqlite.store import SqliteStore
+
+if TYPE_CHECKING:
+    from twisted_tasks.mongo.client import ClientState
 
 Wrap = Callable[[ITaskStore], ITaskStore]
 
@@ -73,5 +75,8 @@ def _make(
 ) -> tuple[ITaskStore, Callable[[], ClientState] | None]:
     if isinstance(settings, SqliteSettings):
         return SqliteStore(settings.path, reactor, clock, keep_removed), None
+    # Not before it is needed: PyMongo and what it brings are a third of the time a daemon takes to start.
+    from twisted_tasks.service.storage.mongo.store import MongoStore
+
     mongo = MongoStore(settings, reactor, clock, keep_removed=keep_removed, sync=sync)
     return mongo, mongo.state

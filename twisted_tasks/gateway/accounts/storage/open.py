@@ -5,7 +5,6 @@ from __future__ import annotations
 from twisted.internet.interfaces import IReactorTime
 
 from twisted_tasks.gateway.accounts.storage.interface import IAccountStore
-from twisted_tasks.gateway.accounts.storage.mongo.store import MongoAccountStore
 from twisted_tasks.gateway.accounts.storage.sqlite.store import SqliteAccountStore
 from twisted_tasks.mongo.options import MongoOptions
 from twisted_tasks.ops.store_settings import SqliteSettings
@@ -19,4 +18,7 @@ def make_store(settings: SqliteSettings | MongoOptions, reactor: INetworkReactor
     """
     if isinstance(settings, SqliteSettings):
         return SqliteAccountStore(settings.path, reactor, clock)
+    # Not before it is needed: see `service.storage.open`.
+    from twisted_tasks.gateway.accounts.storage.mongo.store import MongoAccountStore
+
     return MongoAccountStore(settings, reactor, clock)
