@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Sequence
 from typing import Any
@@ -18,6 +19,12 @@ from twisted_tasks.ops.start import StartError, result_of
 
 _log = Logger()
 
+_BACKLOG = 4096
+"""Connections that may wait to be accepted; the kernel lowers it to net.core.somaxconn. Twisted's own number is 50.
+More come at once when clients find a restarted server again, and those turned away try again after a second, or three.
+"""
+_WITH_BACKLOG = {"tcp", "tcp6", "ssl", "unix"}
+
 Listen = Sequence[tuple[str, IStreamServerEndpoint]]
 """What to listen on, each with the text that named it."""
 
@@ -27,12 +34,19 @@ def make_endpoint(reactor: object, description: str) -> IStreamServerEndpoint:
     try:
         if wrapped := proxied(description):
             return proxyEndpoint(make_endpoint(reactor, wrapped))
-        endpoint = serverFromString(reactor, description)
+        endpoint = serverFromString(reactor, _with_backlog(description))
         if isinstance(endpoint, AdoptedStreamServerEndpoint):
             endpoint.addressFamily = _family(endpoint.fileno)
         return endpoint
     except Exception as error:  # a plugin may raise anything: for a missing file, an unknown prefix, a missing part
         raise ValueError(f"cannot listen on {description}: {error}") from error
+
+
+def _with_backlog(description: str) -> str:
+    """Return the description of an endpoint with the length of its queue, where it can have one and says none."""
+    kind = description.partition(":")[0]
+    says = kind not in _WITH_BACKLOG or re.search(r":\s*backlog\s*=", description)
+    return description if says else f"{description}:backlog={_BACKLOG}"
 
 
 def proxied(description: str) -> str | None:

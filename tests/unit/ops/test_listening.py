@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import pytest
 from twisted.internet import reactor
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.endpoints import AdoptedStreamServerEndpoint
+from twisted.internet.protocol import Factory
+from twisted.internet.testing import MemoryReactor
 
+from tests.support.certificates import Authority
 from twisted_tasks.ops import listening
 from twisted_tasks.ops.listening import make_endpoint, readable
 
@@ -42,3 +46,31 @@ def test_no_endpoint() -> None:
     for text in ("nonsense:1", "haproxy:nonsense:1", "haproxy:", "tcp:"):
         with pytest.raises(ValueError, match=f"^cannot listen on {text}"):
             make_endpoint(reactor, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "backlog"),
+    [
+        ("tcp:0", 4096),
+        ("tcp:0:interface=127.0.0.1", 4096),
+        ("tcp6:0:interface=\\:\\:1", 4096),
+        ("unix:/run/tasks.sock:mode=660", 4096),
+        ("haproxy:tcp:0", 4096),
+        ("tcp:0:backlog=7", 7),
+        ("unix:/run/backlog.sock", 4096),
+    ],
+)
+def test_connections_that_wait(text: str, backlog: int) -> None:
+    """As many clients as the kernel lets may connect at once, unless the endpoint says how many."""
+    reactor = MemoryReactor()
+    make_endpoint(reactor, text).listen(Factory())
+    (made,) = reactor.tcpServers + reactor.unixServers
+    assert backlog in made
+
+
+def test_an_endpoint_of_tls_keeps_connections_waiting(tmp_path: Path) -> None:
+    """So may those of an endpoint that speaks TLS by itself."""
+    pem = Authority(tmp_path).sign("localhost", "services")
+    reactor = MemoryReactor()
+    make_endpoint(reactor, f"ssl:0:privateKey={pem}:certKey={pem}").listen(Factory())
+    assert reactor.sslServers[0][3] == 4096
