@@ -5,17 +5,33 @@ from __future__ import annotations
 import select
 import socket
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest_twisted
+from twisted.internet import reactor
+
 from tests.integration.gateway.test_raw import resident
+from tests.support.accounts import BROWSER, HOME, PASSWORD, make_accounts
 from tests.support.app import App, Client
 from tests.support.raw_http import connected
+from twisted_tasks.gateway.accounts.storage.sqlite.store import SqliteAccountStore
 from twisted_tasks.gateway.api.credentials import COOKIE
 from twisted_tasks.gateway.api.hub import STREAMS_EACH
+from twisted_tasks.ops.clock import MonotonicClock
 
 PEOPLE = 200
+
+
+async def sign_up(accounts: Path) -> list[str]:
+    """Make the accounts without the gateway, whose hashes of passwords take time; return the secrets of sessions."""
+    clock = MonotonicClock(reactor)
+    service = make_accounts(SqliteAccountStore(str(accounts), reactor, clock), clock, wall=time.time)
+    await service.open()
+    try:
+        return [(await service.signup(f"user{number}", PASSWORD, HOME, BROWSER))[1] for number in range(PEOPLE)]
+    finally:
+        await service.close()
 
 
 def listen(app: App, client: Client, stack: ExitStack) -> socket.socket:
@@ -44,11 +60,13 @@ def read_until(connections: list[socket.socket], wanted: bytes, seconds: float =
     return len(connections) - len(waiting)
 
 
-def test_two_thousand(tmp_path: Path) -> None:
+@pytest_twisted.ensureDeferred
+async def test_two_thousand(tmp_path: Path) -> None:
     """They take at most 20 KiB each, a change reaches all of its user's, and others' requests are answered."""
-    with App(tmp_path, "--rate-limit", "0") as app, ExitStack() as stack:
-        with ThreadPoolExecutor(4) as pool:
-            people = list(pool.map(lambda number: Client(app.url).sign_up(f"user{number}"), range(PEOPLE)))
+    accounts = tmp_path / "accounts.sqlite3"
+    secrets = await sign_up(accounts)
+    with App(tmp_path, "--rate-limit", "0", "--accounts-sqlite", str(accounts)) as app, ExitStack() as stack:
+        people = [Client(app.url, secret) for secret in secrets]
         before = resident(app)
         streams = [[listen(app, person, stack) for _ in range(STREAMS_EACH)] for person in people]
         everybody = [stream for each in streams for stream in each]
