@@ -24,6 +24,10 @@ _WITHOUT = frozenset({"createIndexes", "insert", "listCollections", "listIndexes
 _WITH_STATEMENTS = {"update": "updates", "delete": "deletes"}
 
 
+def _documents(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return found
+
+
 def with_simple_collation(command: Mapping[str, Any]) -> dict[str, Any]:
     """Return a command whose texts are equal when they are the same, whatever collation its collection has.
 
@@ -51,18 +55,24 @@ class Commands:
 
     async def find(self, command: Mapping[str, Any], deadline: float) -> list[dict[str, Any]]:
         """Return all documents that a `find`, `aggregate` or `list...` finds. Dates are `DatetimeMS`."""
+        return await self.find_as(_documents, command, deadline)
 
-        async def attempt(connection: MongoConnection) -> list[dict[str, Any]]:
+    async def find_as(
+        self, make: Callable[[list[dict[str, Any]]], list[_T]], command: Mapping[str, Any], deadline: float
+    ) -> list[_T]:
+        """As `find`, with what `make` returns for the documents of each reply: others have their turn in between."""
+
+        async def attempt(connection: MongoConnection) -> list[_T]:
             reply = await self.send_read(connection, command, deadline)
             check(reply)
             cursor = reply["cursor"]
-            found: list[dict[str, Any]] = cursor["firstBatch"]
+            made = make(cursor["firstBatch"])
             while cursor["id"]:
                 reply = await connection.send(self._get_more(command, cursor["id"]), deadline)
                 check(reply)
                 cursor = reply["cursor"]
-                found += cursor["nextBatch"]
-            return found
+                made += make(cursor["nextBatch"])
+            return made
 
         return await self._client.execute(attempt, deadline)
 

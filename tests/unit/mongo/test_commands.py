@@ -72,6 +72,28 @@ def test_cursors(command: dict[str, Any]) -> None:
     assert (more["getMore"], more["collection"], more["batchSize"]) == (7, "books", 2)
 
 
+def test_documents_are_turned_into_other_things_as_they_come() -> None:
+    """Each reply's are made before the next one is asked for, so that others have their turn within a long list."""
+    world = World()
+    made: list[int] = []
+
+    def more(command: dict[str, Any]) -> dict[str, Any]:
+        assert made == [1, 2]
+        return {"ok": 1, "cursor": {"id": 0, "nextBatch": [{"_id": 3}]}}
+
+    def make(documents: list[dict[str, Any]]) -> list[str]:
+        made.extend(document["_id"] for document in documents)
+        return [str(document["_id"]) for document in documents if document["_id"] != 2]
+
+    world.server.answers["find"] = lambda command: {
+        "ok": 1,
+        "cursor": {"id": 7, "firstBatch": [{"_id": 1}, {"_id": 2}]},
+    }
+    world.server.answers["getMore"] = more
+    command = {"find": "books", "filter": {}}
+    assert world.result(world.commands.find_as(make, command, world.deadline)) == ["1", "3"]
+
+
 def test_a_write() -> None:
     """A write answers with its reply, and is sent again under the same number when the server is busy."""
     world = World()

@@ -51,7 +51,7 @@ class DatabaseAccess(NamedTuple):
 
     async def look_up(self, places: Sequence[Place], deadline: float) -> dict[Place, Task]:
         """Return the tasks of some ids and users, by id and user."""
-        found = self.tasks(await self.commands.find(reads.find_some(places), deadline))
+        found = await self.commands.find_as(self.tasks, reads.find_some(places), deadline)
         return _asked(places, {(task.id, task.user_id): task for task in found})
 
     async def look_up_stored(self, places: Sequence[Place], deadline: float) -> dict[Place, StoredTask]:

@@ -154,7 +154,7 @@ class Operations:
         return [index for index, place in places.items() if place not in found]
 
     async def _find_lists(self, queries: Sequence[ListQuery], deadline: float) -> list[Outcome[list[Task]]]:
-        tasks = self._access.tasks(await self._commands.find(paging.find(queries), deadline))
+        tasks = await self._commands.find_as(self._access.tasks, paging.find(queries), deadline)
         users = {query.user_id for query in queries}
         if len(users) == 1:
             return [documents.newest_first(tasks)] * len(queries)
