@@ -152,11 +152,42 @@ async def batches(client: TasksClient, costs: Costs) -> None:
         await costs.rows({f"batch of {size} changes": together, f"{size} calls of change in turn": in_turn})
 
 
+async def index(mongod: Mongod, folder: Path) -> None:
+    """Compare adding and changing with the index of `changes` (`--sync on`) and without it, in a database each."""
+    with ExitStack() as stack:
+        works: dict[str, dict[str, Work]] = {"add": {}, "change": {}}
+        pids, clients = {"mongod": mongod.pid}, []
+        for sync in ("auto", "on"):
+            (place := folder / sync).mkdir()
+            options = ("--mongo-uri", mongod.uri, "--mongo-db", f"sync-{sync}", "--sync", sync)
+            daemon = stack.enter_context(Daemon(place, *options))
+            client = TasksClient(f"127.0.0.1:{daemon.port}", reactor)
+            client.startService()
+            clients.append(client)
+            tasks = await fill(client, "index", MANY)
+
+            async def add(client: TasksClient = client) -> int:
+                await at_once(client.add("index", "one more") for _ in range(1000))
+                return 1000
+
+            async def change(client: TasksClient = client, tasks: list[Any] = tasks[:1000]) -> int:
+                await at_once(client.change(task.id, "index", name=str(time.monotonic_ns())) for task in tasks)
+                return len(tasks)
+
+            works["add"][f"add, {CONCURRENT} at once, --sync {sync}"] = add
+            works["change"][f"change, {CONCURRENT} at once, --sync {sync}"] = change
+        for compared in works.values():
+            await Costs(pids).rows(compared)
+        for client in clients:
+            await client.stopService()
+
+
 async def main(reactor: Any) -> None:
     """Run everything."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         options: list[str] = []
         pids: dict[str, int] = {}
+        mongod: Mongod | None = None
         if sys.argv[1:] == ["mongo"]:
             mongod = stack.enter_context(running(Mongod(Path(folder) / "mongod")))
             options, pids["mongod"] = ["--mongo-uri", mongod.uri], mongod.pid
@@ -170,6 +201,8 @@ async def main(reactor: Any) -> None:
                 await part(client, Costs(pids))
         finally:
             await client.stopService()
+        if mongod is not None:
+            await index(mongod, Path(folder))
 
 
 if __name__ == "__main__":
