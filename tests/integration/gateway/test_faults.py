@@ -247,24 +247,30 @@ def test_few_descriptors(tmp_path: Path) -> None:
         until(lambda: alice.at(gateway.url).request("GET", "account").status_code == 200)
 
 
-def test_restarts_of_everything(tmp_path: Path) -> None:
-    """Two gateways of two workers before two services on one file: each is restarted in turn under load. Every
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("mongo", marks=pytest.mark.mongod)])
+def test_restarts_of_everything(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """Two gateways of two workers before two services on one database: each is restarted in turn under load. Every
     request succeeds that a client may repeat, and nothing is lost or doubled.
     """
+    store = ["--sqlite", str(tmp_path / "tasks.sqlite3")]
+    accounts = ["--accounts-sqlite", str(tmp_path / "accounts.sqlite3")]
+    if kind == "mongo":
+        uri = request.getfixturevalue("shared_mongod").uri
+        store = ["--mongo-uri", uri, "--mongo-db", "restarts"]
+        accounts = ["--accounts-mongo-uri", uri, "--accounts-mongo-db", "restarts-accounts"]
     with ExitStack() as stack:
-        store = str(tmp_path / "tasks.sqlite3")
         services = []
         for number in range(2):
             folder = tmp_path / f"service-{number}"
             folder.mkdir()
-            services.append(stack.enter_context(Daemon(folder, "--port", "0", "--sqlite", store)))
-        accounts = ("--accounts-sqlite", str(tmp_path / "accounts.sqlite3"), "--rate-limit", "0", "--workers", "2")
+            services.append(stack.enter_context(Daemon(folder, "--port", "0", *store)))
+        options = (*accounts, "--rate-limit", "0", "--workers", "2")
         made = []
         for number in range(2):
             folder = tmp_path / f"gateway-{number}"
             folder.mkdir()
             addresses = [one.address for one in (services if number else reversed(services))]
-            made.append(stack.enter_context(GatewayDaemon(folder, addresses, *accounts)))
+            made.append(stack.enter_context(GatewayDaemon(folder, addresses, *options)))
         urls = [one.url for one in made]
         until(lambda: Client(urls[0]).request("GET", "openapi.json").status_code == 200)
         alice = Client(urls[0]).sign_up()
@@ -298,7 +304,7 @@ def test_restarts_of_everything(tmp_path: Path) -> None:
                 port = daemon.address.rpartition(":")[2]
                 assert daemon.kill(signal.SIGTERM) == 0
                 if not isinstance(daemon, GatewayDaemon):
-                    daemon.options = ["--port", port, "--sqlite", store]
+                    daemon.options = ["--port", port, *store]
                 daemon.start()
             time.sleep(1)
             stop = True
