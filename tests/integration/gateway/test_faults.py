@@ -18,6 +18,7 @@ from tests.integration.ops.test_http import get, http_of
 from tests.support.accounts import PASSWORD
 from tests.support.app import App, Client, GatewayDaemon
 from tests.support.daemon import Daemon
+from tests.support.mongod import Mongod
 
 GONE = {"currentPassword": PASSWORD}
 
@@ -105,6 +106,67 @@ def test_accounts_locked(tmp_path: Path) -> None:
         lock.execute("ROLLBACK")
         until(lambda: get(health, "/health/ready")[0] == 200)
         assert alice.request("GET", "account").status_code == 200
+
+
+def test_accounts_on_a_frozen_mongod(tmp_path: Path, mongod: Mongod) -> None:
+    """While MongoDB does not answer nobody is let in, and it is 503 within the deadline; then sessions hold again."""
+    accounts = ("--accounts-mongo-uri", mongod.uri, "--http", "0", "--timeout", "2")
+    with ExitStack() as stack:
+        behind = stack.enter_context(service(tmp_path / "service"))
+        (folder := tmp_path / "gateway").mkdir()
+        gateway = stack.enter_context(GatewayDaemon(folder, [behind.address], *accounts))
+        health = http_of(gateway)
+        until(lambda: get(health, "/health/ready")[0] == 200)
+        alice = Client(gateway.url).sign_up()
+        mongod.freeze()
+        try:
+            refused_while_away(gateway, health)
+        finally:
+            mongod.thaw()
+        until(lambda: get(health, "/health/ready")[0] == 200)
+        assert alice.request("GET", "account").status_code == 200
+
+
+def test_accounts_on_a_full_disk(tmp_path: Path, small_disk: Path) -> None:
+    """While there is no room nobody is let in, and it is 503; sessions hold, and with the room all is well again."""
+    (filler := small_disk / "filler").write_bytes(b"")
+    accounts = ("--accounts-sqlite", str(small_disk / "accounts.sqlite3"), "--rate-limit", "0", "--http", "0")
+    with ExitStack() as stack:
+        behind = stack.enter_context(service(tmp_path / "service"))
+        (folder := tmp_path / "gateway").mkdir()
+        gateway = stack.enter_context(GatewayDaemon(folder, [behind.address], *accounts))
+        health = http_of(gateway)
+        until(lambda: get(health, "/health/ready")[0] == 200)
+        alice = Client(gateway.url).sign_up()
+        fill(filler)
+        refused_while_away(gateway, health)
+        assert alice.request("GET", "account").status_code == 200
+        filler.unlink()
+        until(lambda: get(health, "/health/ready")[0] == 200)
+        assert Client(gateway.url).log_in().secret
+        assert Client(gateway.url).sign_up("bob").secret
+
+
+def fill(filler: Path) -> None:
+    """Leave no room on a disk."""
+    with filler.open("ab", buffering=0) as file, suppress(OSError):
+        while file.write(b"x" * 4096):
+            pass
+
+
+def refused_while_away(gateway: GatewayDaemon, health: str) -> None:
+    """Expect that nobody is let in where accounts cannot be read or written, and that it is said."""
+    for number in range(20):  # small writes may fit into what room there is
+        bob = {"username": f"bob-{number}", "password": PASSWORD}
+        answer = Client(gateway.url).request("POST", "accounts", bob)
+        if answer.status_code == 503:
+            break
+    assert answer.status_code == 503
+    assert "retry-after" in answer.headers
+    login = Client(gateway.url).request("POST", "session", {"username": "alice", "password": PASSWORD})
+    assert login.status_code == 503
+    assert Client(gateway.url, "a" * 43).request("GET", "account").status_code in (401, 503)
+    until(lambda: get(health, "/health/ready")[0] == 503)
 
 
 def test_killed_under_load(tmp_path: Path) -> None:

@@ -184,18 +184,6 @@ def test_a_call_that_waits_for_its_turn(tmp_path: Path) -> None:
         assert all(any(code in reply for code in codes) for reply in (first, second))
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MiB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True)
-    if mounted.returncode:
-        pytest.skip("needs the right to mount a tmpfs")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
-
-
 def add_until_it_fails(client: Any) -> tuple[list[str], OURS.BaseException]:
     done: list[str] = []
     for number in range(10_000):
