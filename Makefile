@@ -8,7 +8,7 @@ SETUP := setup.cfg setup.py pyproject.toml
 WEB := $(shell find web -type f -not -path 'web/node_modules/*')
 
 .DEFAULT_GOAL := help
-.PHONY: help run test unit lint types check image-check web-check bench-web screenshots bench bench-quick bench-peers thrift thrift-tests clean
+.PHONY: help run test unit lint types check image-check web-check bench-web screenshots bench bench-quick bench-peers bench-rest thrift thrift-tests clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -43,6 +43,10 @@ bench-quick: $(VENV)/.bench  ## the main ratios, in two minutes
 bench-peers: $(VENV)/.bench  ## compare with servers in Node, Go, Java and C++, those that can be built here: ten minutes
 	$(MAKE) --keep-going -f benchmarks/peers/Makefile || echo "not every peer could be built: benchmarks/peers/Makefile says what each needs"
 	$(VENV)/bench/bin/python -m benchmarks.peers
+
+bench-rest: $(VENV)/.bench  ## compare the gateway with FastAPI, Express and Fastify: five minutes
+	$(MAKE) -f benchmarks/rest/Makefile
+	$(VENV)/bench/bin/python -m benchmarks.rest
 
 bench-web: $(VENV)/.test  ## how quick the web page is, in Chromium: bytes, paint, marks and typing with 10 to 10,000 tasks
 	$(BIN)/python -m benchmarks.web

@@ -13,7 +13,7 @@ import select
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import inf
 from typing import Any
 
@@ -76,7 +76,11 @@ def measure(order: dict[str, Any]) -> dict[str, Any]:
     The order: kind, port, connections, warm_up and seconds, pids (of what CPU time is to be told, by name).
     The answer: calls, seconds, latencies (in seconds, sorted), cpu (seconds by name; `load` is this process).
     """
-    everybody = list(connect(order))
+    return call_for(order, list(connect(order)))
+
+
+def call_for(order: dict[str, Any], everybody: Sequence[Connection]) -> dict[str, Any]:
+    """As `measure`, over these connections."""
     poll = select.epoll()
     by_number = {connection.sock.fileno(): connection for connection in everybody}
     for number in by_number:
@@ -144,16 +148,17 @@ def answer(what: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def main() -> None:
+def obey(orders: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]]) -> None:
+    """Read orders, and do each, until there are no more."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     for line in sys.stdin:
         order = json.loads(line)
         try:
-            answer({"measure": measure, "hold": hold}[order["do"]](order))
+            answer(orders[order["do"]](order))
         except (BadReply, OSError) as error:
             answer({"error": f"{type(error).__name__}: {error}"})
 
 
 if __name__ == "__main__":
-    main()
+    obey({"measure": measure, "hold": hold})

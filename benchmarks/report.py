@@ -136,10 +136,10 @@ def _summary(results: Results) -> str:
     )
 
 
-def tables_of_call(results: Results, kind: str) -> str:
+def tables_of_call(results: Results, kind: str, title: str | None = None) -> str:
     counts = results.connections(kind)
     keys = [server.key for server in results.plan.servers if any(results.get(server.key, kind, n) for n in counts)]
-    parts = [f"## {TITLES[kind]}"]
+    parts = [f"## {title or TITLES[kind]}"]
     for title, figure in (
         ("Calls/s", _rate),
         ("Latency, ms: p50 / p99", _latency),

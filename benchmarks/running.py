@@ -98,10 +98,10 @@ class Running:
 
 
 class Load:
-    """The load generator's process."""
+    """The load generator's process, of this module."""
 
-    def __init__(self) -> None:
-        command = [sys.executable, "-m", "benchmarks.load"]
+    def __init__(self, module: str = "benchmarks.load") -> None:
+        command = [sys.executable, "-m", module]
         self._process = subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )

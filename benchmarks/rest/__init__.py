@@ -1,0 +1,1 @@
+"""The gateway beside REST servers of others: `python -m benchmarks.rest`, or `make bench-rest`."""
