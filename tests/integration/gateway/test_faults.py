@@ -6,7 +6,7 @@ import os
 import signal
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -48,11 +48,17 @@ def gateways(tmp_path: Path, count: int, *options: str) -> Iterator[tuple[Daemon
         yield behind, made
 
 
-def until(condition: object, seconds: float = 60.0) -> None:
-    """Wait until something is so."""
+def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
+    """Wait until something is so. A connection that is refused or reset meanwhile says that it is not so yet."""
     end = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < end, f"not within {seconds} s"
+    why = "it is not so"
+    while True:
+        try:
+            if condition():
+                return
+        except httpx.TransportError as error:
+            why = repr(error)
+        assert time.monotonic() < end, f"not within {seconds} s: {why}"
         time.sleep(0.1)
 
 
