@@ -1,6 +1,6 @@
 """One MongoDB database, from opening to closing: what a store holds.
 
-database = Database(MongoOptions("mongodb://a,b,c/?replicaSet=rs0", database="library"), reactor, clock)
+database = MongoDatabase(MongoOptions("mongodb://a,b,c/?replicaSet=rs0", database="library"), reactor, clock)
 await database.open(harmless_write)
 database.keep_index(Index("books", "author_1", {"author": 1}))
 books = await database.commands.find({"find": "books", "filter": {"author": "Eco"}}, deadline)
