@@ -270,7 +270,8 @@ def log_out(page: Page) -> None:
     """Log out, and wait for the server's answer: a page that is left before it asks again when it is opened."""
     menu(page, "Log out")
     page.get_by_role("button", name="Log in").wait_for()
-    page.wait_for_function("localStorage.getItem('tasks.logout') === null")
+    # A function, not an expression: the page's policy lets nothing evaluate one again when it is looked at twice.
+    page.wait_for_function("() => localStorage.getItem('tasks.logout') === null")
 
 
 def sent(page: Page) -> None:
