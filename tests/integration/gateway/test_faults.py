@@ -114,15 +114,20 @@ def test_accounts_locked(tmp_path: Path) -> None:
         assert alice.request("GET", "account").status_code == 200
 
 
-def test_accounts_on_a_frozen_mongod(tmp_path: Path, mongod: Mongod) -> None:
-    """While MongoDB does not answer nobody is let in, and it is 503 within the deadline; then sessions hold again."""
-    accounts = ("--accounts-mongo-uri", mongod.uri, "--http", "0", "--timeout", "2")
-    with ExitStack() as stack:
-        behind = stack.enter_context(service(tmp_path / "service"))
-        (folder := tmp_path / "gateway").mkdir()
-        gateway = stack.enter_context(GatewayDaemon(folder, [behind.address], *accounts))
+@contextmanager
+def gateway_with(tmp_path: Path, *options: str) -> Iterator[tuple[GatewayDaemon, str]]:
+    """Yield a gateway that is ready, with a service of its own, and where its health is told."""
+    (folder := tmp_path / "gateway").mkdir()
+    with service(tmp_path / "service") as behind, GatewayDaemon(folder, [behind.address], *options) as gateway:
         health = http_of(gateway)
         until(lambda: get(health, "/health/ready")[0] == 200)
+        yield gateway, health
+
+
+def test_accounts_on_a_frozen_mongod(tmp_path: Path, mongod: Mongod) -> None:
+    """While MongoDB does not answer nobody is let in, and it is 503 within the deadline; then sessions hold again."""
+    accounts = ("--accounts-mongo-uri", mongod.uri, "--timeout", "2")
+    with gateway_with(tmp_path, *accounts, "--http", "0") as (gateway, health):
         alice = Client(gateway.url).sign_up()
         mongod.freeze()
         try:
@@ -136,13 +141,8 @@ def test_accounts_on_a_frozen_mongod(tmp_path: Path, mongod: Mongod) -> None:
 def test_accounts_on_a_full_disk(tmp_path: Path, small_disk: Path) -> None:
     """While there is no room nobody is let in, and it is 503; sessions hold, and with the room all is well again."""
     (filler := small_disk / "filler").write_bytes(b"")
-    accounts = ("--accounts-sqlite", str(small_disk / "accounts.sqlite3"), "--rate-limit", "0", "--http", "0")
-    with ExitStack() as stack:
-        behind = stack.enter_context(service(tmp_path / "service"))
-        (folder := tmp_path / "gateway").mkdir()
-        gateway = stack.enter_context(GatewayDaemon(folder, [behind.address], *accounts))
-        health = http_of(gateway)
-        until(lambda: get(health, "/health/ready")[0] == 200)
+    accounts = ("--accounts-sqlite", str(small_disk / "accounts.sqlite3"), "--rate-limit", "0")
+    with gateway_with(tmp_path, *accounts, "--http", "0") as (gateway, health):
         alice = Client(gateway.url).sign_up()
         fill(filler)
         refused_while_away(gateway, health)
